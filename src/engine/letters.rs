@@ -172,7 +172,7 @@ fn counters(run: &Run) -> Counters {
         warnings: unsigned(counted.warning.max(counted.transfer_warning)),
         removed: 0,
         errors: unsigned(errors),
-        total: unsigned(success + counted.update - counted.part + counted.duplicate + errors),
+        total: unsigned(counted.files()),
     }
 }
 

@@ -287,7 +287,7 @@ impl Work<'_> {
         let message = self.message(code).with("layer", shown(layer)).with("reason", why);
         let report = ItemReport {
             result: json!({ "asset": kept }),
-            counters: Counters { error: 1, part: 1, ..Counters::default() },
+            counters: Counters { error: 1, part_error: 1, ..Counters::default() },
             lines: vec![self.parent.line(LogType::UploadError, message)],
         };
         self.parent.commit(self.context, key, Effect::Nothing, move |_| report).await?;

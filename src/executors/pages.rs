@@ -146,6 +146,8 @@ pub enum Problem {
     Outside(u32),
     /// Its objects are where nothing says that they are.
     BySearch,
+    /// It is a folder of so many files.
+    Portfolio(u32),
 }
 
 impl Problem {
@@ -168,18 +170,26 @@ impl Problem {
             Self::Tree(faults) => Message::new("pages-tree").with("file", file).with("reason", reason::other(faults)),
             Self::Outside(count) => Message::new("pages-outside").with("file", file).with("count", count),
             Self::BySearch => Message::new("pages-by-search").with("file", file),
+            Self::Portfolio(count) => Message::new("pages-of-portfolio").with("file", file).with("count", count),
         }
     }
 
     const fn log_type(&self) -> LogType {
-        if matches!(self, Self::Outside(_) | Self::BySearch) { LogType::UploadWarning } else { LogType::PdfRipError }
+        if matches!(self, Self::Outside(_) | Self::BySearch | Self::Portfolio(_)) {
+            LogType::UploadWarning
+        } else {
+            LogType::PdfRipError
+        }
     }
 }
 
 /// What is said of a document whose pages are not all found, or are not all that is taken for one. A line each.
 pub fn problems(count: &PageCount) -> Vec<Problem> {
-    let PageCount { found, missing, faults, by_search } = *count;
+    let PageCount { found, missing, faults, by_search, portfolio } = *count;
     let mut problems = Vec::new();
+    if portfolio > 0 {
+        problems.push(Problem::Portfolio(portfolio));
+    }
     if by_search {
         problems.push(Problem::BySearch);
     }
@@ -210,12 +220,22 @@ fn stand_ins(Fonts { not_embedded, stand_ins }: &Fonts) -> Message {
     Message::new("reason-fonts-stand-in").with("fonts", fonts).with("instead", list(stand_ins))
 }
 
+/// Where a document itself is counted as a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counted {
+    /// Where it was filed.
+    AsFiled,
+    /// With its pages, which are what the job is about.
+    WithPages,
+}
+
 /// Makes what the options ask of a document that has been filed.
 pub async fn make_pages(
     context: &Context,
     workshop: &Workshop,
     parent: &Parent,
     processing: &Processing,
+    counted: Counted,
 ) -> Result<(), Failure> {
     let Some(plan) = Plan::of(parent.format, &processing.options) else { return Ok(()) };
     let done = context.done_below(&parent.prefix).await?;
@@ -224,9 +244,20 @@ pub async fn make_pages(
     }
     let work = Work { context, workshop, parent, plan, marking: processing.marking };
     match work.make(&done).await {
-        Ok(ControlFlow::Continue(())) => work.end(Vec::new()).await,
+        Ok(ControlFlow::Continue(())) => {
+            let success = i64::from(counted == Counted::WithPages);
+            work.end(ItemReport { counters: Counters { success, ..Counters::default() }, ..ItemReport::default() })
+                .await
+        }
         Ok(ControlFlow::Break(())) => Ok(()),
-        Err(Unmade::Refused(why)) => work.end(vec![work.refused(why).await?]).await,
+        Err(Unmade::Refused(why)) => {
+            let lines = vec![work.refused(why).await?];
+            work.end(match counted {
+                Counted::AsFiled => ItemReport::of_problems_of_parts(lines),
+                Counted::WithPages => ItemReport::of_problems(lines),
+            })
+            .await
+        }
         Err(Unmade::Failed(failure)) => Err(failure),
     }
 }
@@ -386,7 +417,7 @@ impl Work<'_> {
                     Message::new(code).with("file", shown).with("page", page).with("reason", reason::other(why));
                 let report = ItemReport {
                     result: json!({ "asset": kept }),
-                    counters: Counters { error: 1, part: 1, ..Counters::default() },
+                    counters: Counters { error: 1, part_error: 1, ..Counters::default() },
                     lines: vec![self.parent.line(LogType::PdfRipError, message)],
                 };
                 self.parent.commit(self.context, &key, Effect::Nothing, move |_| report).await?;
@@ -558,8 +589,7 @@ impl Work<'_> {
         self.parent.commit(self.context, KEY, effect, report).await
     }
 
-    async fn end(&self, lines: Vec<LogLine>) -> Result<(), Failure> {
-        let report = ItemReport::of_problems_of_parts(lines);
+    async fn end(&self, report: ItemReport) -> Result<(), Failure> {
         self.parent.commit(self.context, process::END, Effect::Nothing, move |_| report).await?;
         Ok(())
     }

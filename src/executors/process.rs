@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::pages;
+use super::pages::{self, Counted};
 use super::pictures::{self, Ready, Unmade, Warning};
 use super::reason::{self, Holds};
 use super::recipe::{self, Recipes};
@@ -642,7 +642,7 @@ async fn make_parts(
     processing: &Processing,
 ) -> Result<(), Failure> {
     match parts_of(parent.format) {
-        Parts::Pages => pages::make_pages(context, workshop, parent, processing).await,
+        Parts::Pages => pages::make_pages(context, workshop, parent, processing, Counted::AsFiled).await,
         Parts::Renditions => videos::make_renditions(context, workshop, parent, processing).await,
         Parts::Layers => layers::make_layers(context, workshop, parent, processing).await,
         Parts::Leaves => leaves::make_leaves(context, workshop, parent, processing).await,

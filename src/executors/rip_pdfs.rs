@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::pages;
+use super::pages::{self, Counted};
 use super::pictures::{self, Unmade};
 use super::process::{Parent, Processing};
 use super::{Context, Executor, Failure, Item, Workshop, options, reason};
@@ -33,7 +33,9 @@ impl Executor for RipPdfs {
         for handle in handles {
             context.checkpoint()?;
             match self.parent(context, handle).await? {
-                Ok(parent) => pages::make_pages(context, &self.workshop, &parent, &processing).await?,
+                Ok(parent) => {
+                    pages::make_pages(context, &self.workshop, &parent, &processing, Counted::WithPages).await?;
+                }
                 Err(why) => refuse(context, handle, why).await?,
             }
         }

@@ -412,7 +412,7 @@ impl Work<'_> {
             .with("reason", why);
         let lines = vec![self.parent.line(log_type, message)];
         let (error, warning) = (i64::from(!is_missing), i64::from(is_missing));
-        let counters = Counters { error, part: error, warning, ..Counters::default() };
+        let counters = Counters { error, part_error: error, warning, ..Counters::default() };
         let report = ItemReport { result: json!({ "asset": kept }), counters, lines };
         self.parent.commit(self.context, &key(id), Effect::Nothing, move |_| report).await?;
         Ok(ControlFlow::Continue(kept))

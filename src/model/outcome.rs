@@ -20,8 +20,10 @@ pub struct Counters {
     /// Those of them whose content the asset does not have.
     pub left_out: i64,
     pub update: i64,
-    /// Those of `success`, `update` and `error` that are about no files, but about pages, layers and renditions made of them.
+    /// Those of `success` and `update` that are about no files, but about pages, layers and renditions made of them.
     pub part: i64,
+    /// Those of `error` that are about these.
+    pub part_error: i64,
     pub transfer_success: i64,
     pub transfer_error: i64,
     pub transfer_warning: i64,
@@ -37,6 +39,7 @@ impl std::ops::AddAssign for Counters {
             left_out,
             update,
             part,
+            part_error,
             transfer_success,
             transfer_error,
             transfer_warning,
@@ -48,6 +51,7 @@ impl std::ops::AddAssign for Counters {
         self.left_out += left_out;
         self.update += update;
         self.part += part;
+        self.part_error += part_error;
         self.transfer_success += transfer_success;
         self.transfer_error += transfer_error;
         self.transfer_warning += transfer_warning;
@@ -58,6 +62,13 @@ impl Counters {
     /// Files that came through: what `postJobOnlyIfFiles` asks about.
     pub const fn processed(&self) -> i64 {
         self.success + self.update
+    }
+
+    /// Files that were looked at. A publish counts what it sent, and what it could not send, as both.
+    pub fn files(&self) -> i64 {
+        let sent = self.success.max(self.transfer_success);
+        let failed = self.error.max(self.transfer_error);
+        sent + self.update - self.part + self.duplicate + failed - self.part_error
     }
 
     /// Files that were not processed as they should have been. One that was left out for its name is among them.

@@ -58,6 +58,7 @@ const FILES: &[(&str, &str)] = files![
     "0110_who_unmarked",
     "0111_held_and_ended",
     "0112_ranges_by_reason",
+    "0113_parts_that_failed",
 ];
 
 pub static MIGRATIONS: LazyLock<Migrator> =

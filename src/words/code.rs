@@ -119,6 +119,7 @@ codes! {
     PAGES_TREE = "pages-tree";
     PAGES_OUTSIDE = "pages-outside";
     PAGES_BY_SEARCH = "pages-by-search";
+    PAGES_OF_PORTFOLIO = "pages-of-portfolio";
     PAGES_CUT_OFF = "pages-cut-off";
     PAGES_CUT_OFF_KEPT = "pages-cut-off-kept";
     PAGES_FAILED = "pages-failed";

@@ -484,6 +484,13 @@ pages-outside =
     }
 # $file (Text) the document
 pages-by-search = { $file } is damaged: the table of its objects leads astray, and they were looked for in all of the file.
+# $file (Text) the document
+# $count (Number) files
+pages-of-portfolio =
+    { $count ->
+        [one] { $file } is a portfolio: nothing is made of the file that it holds.
+       *[other] { $file } is a portfolio: nothing is made of the { NUMBER($count) } files that it holds.
+    } Its own pages may only say so. Upload by itself what is needed.
 # $file (Text) the document, or the handle that should name one
 # $reason (Text)
 pages-failed = { $file }: its pages could not be drawn: { $reason }.
@@ -1260,7 +1267,7 @@ reason-too-many-pages = it has { NUMBER($pages) } pages; documents of at most { 
 reason-too-many-layers = it has { NUMBER($layers) } layers; files of at most { NUMBER($limit) } are taken apart
 reason-pages-not-cmyk = pages are drawn in RGB, not in CMYK
 # $fonts (Text) names of fonts
-# $instead (Text) names of families
+# $instead (Text) names of families, each with the font that it stands in for
 reason-fonts-stand-in = it does not bring the fonts { $fonts }; taken instead: { $instead }
 # $fonts (Text) names of fonts
 reason-fonts-built-in = it does not bring the fonts { $fonts }; taken instead: built-in ones, for Western Europe
@@ -1823,7 +1830,7 @@ letter-label-attempts = Attempts
 letter-attempts = { $attempt } made; at most { $attempts } may fail
 letter-count-success = Processed
 letter-count-updated = Updated
-letter-count-parts = Pages and parts of files, processed or not
+letter-count-parts = Of these, pages and parts of files
 letter-count-duplicates = Duplicates skipped
 letter-count-left-out = Left out
 letter-count-warnings = Warnings

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use prepress::model::kind::JobKind;
+use prepress::model::outcome::Counters;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
@@ -368,6 +369,62 @@ async fn lines_of_pages_say_where_the_pages_are() {
     assert!(paths_of_success(&again.text()).contains(&elsewhere), "{}", again.text());
 }
 
+/// A page that only says that the files of a portfolio stand elsewhere is not what somebody uploaded it for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_portfolio_says_that_its_files_are_not_looked_at() {
+    let world = World::new().await;
+    let file = "<< /Type /Filespec /F (a.txt) /EF << /F 5 0 R >> >>";
+    let held = "<< /Type /EmbeddedFile /Length 2 >>\nstream\nhi\nendstream";
+    let objects = [file.into(), held.into()];
+    let names = "/Names << /EmbeddedFiles << /Kids [ << /Limits [(a) (b)] /Names [(a) 4 0 R (b) 4 0 R] >> ] >> >>";
+    let cover = [page(&text("Open it in a newer program", 20, 100))];
+    let shown_as_one = format!("/Collection << /Type /Collection /View /T >> {names}");
+    world.put("in/folder.pdf", &document(&cover, &objects, &shown_as_one));
+    world.put("in/invoice.pdf", &document(&cover, &objects, names));
+    for options in [json!({ "process": "Rasterize" }), json!({})] {
+        let done = upload(&world, options.clone()).await;
+        let told: Vec<&Value> = done
+            .lines
+            .iter()
+            .filter(|line| line.code == "pages-of-portfolio")
+            .map(|line| &line.params["file"])
+            .collect();
+        assert_eq!(told, ["folder.pdf"], "{options}: {}", done.text());
+        assert_eq!((done.counters.error, done.counters.warning), (0, 1), "{options}: {}", done.text());
+        assert!(done.text().contains("nothing is made of the 2 files that it holds"), "{}", done.text());
+    }
+}
+
+/// What fails of a document is no file that failed, and none that was processed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_that_fail_are_counted_apart_from_files() {
+    let world = World::new().await;
+    world.put("in/book.pdf", &booklet(&["one", "two", "three"], &[2]));
+    let done = upload(&world, json!({ "process": "Rasterize" })).await;
+    let counted = |done: &Done| {
+        let Counters { success, update, part, error, part_error, .. } = done.counters;
+        [success + update, part, error, part_error]
+    };
+    assert_eq!(counted(&done), [3, 2, 1, 1], "{}", done.text());
+    assert_eq!(done.counters.files(), 1, "{}", done.text());
+    let book = world.store.asset_named(world.company, "book").await.unwrap().unwrap().id;
+    let order = json!({ "pdfHandleArray": [format!("a|{book}")], "emailSetting": "None" });
+    let done = world.run(JobKind::RipPdfs, order).await.succeeded();
+    assert_eq!(counted(&done), [3, 2, 1, 1], "{}", done.text());
+    assert_eq!(done.counters.files(), 1, "{}", done.text());
+    // One of which nothing can be made is a file where the job is about it, and a part of one that was filed elsewhere.
+    let world = World::with(|settings| settings.media.max_pages = 2).await;
+    world.put("in/book.pdf", &booklet(&["one", "two", "three"], &[]));
+    let done = upload(&world, json!({ "process": "Rasterize" })).await;
+    assert_eq!(counted(&done), [1, 0, 1, 1], "{}", done.text());
+    assert_eq!(done.counters.files(), 1, "{}", done.text());
+    let book = world.store.asset_named(world.company, "book").await.unwrap().unwrap().id;
+    let order = json!({ "pdfHandleArray": [format!("a|{book}")], "emailSetting": "None" });
+    let done = world.run(JobKind::RipPdfs, order).await.succeeded();
+    assert_eq!(counted(&done), [0, 0, 1, 0], "{}", done.text());
+    assert_eq!(done.counters.files(), 1, "{}", done.text());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pages_survive_crashes_and_are_drawn_once() {
     let pages: Vec<PageOf> = (1..=20).map(|n| page(&text(&format!("Page {n}"), 20, 100))).collect();
@@ -426,7 +483,8 @@ async fn ripping_again_replaces_pages_under_the_same_ids_and_names() {
     let order = rip(json!([format!("a|{id}|25|{id}"), "a|999999", format!("a|{notes}")]), json!({ "resolution": 75 }));
     let done = world.run(JobKind::RipPdfs, order).await.succeeded();
     let log = done.text();
-    assert_eq!((done.counters.success, done.counters.error), (2, 2), "{log}");
+    let Counters { success, error, part, part_error, .. } = done.counters;
+    assert_eq!((success, part, error, part_error), (3, 2, 2, 0), "the document and its pages, and no documents: {log}");
     assert!(log.contains("PdfRipError: a|999999: its pages could not be drawn: there is no such asset."), "{log}");
     assert!(log.contains("it does not apply to Asset"), "{log}");
     let after = state(&world).await;

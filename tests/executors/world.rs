@@ -456,6 +456,7 @@ impl World {
             left_out: row.get("left_out_count"),
             update: row.get("update_count"),
             part: row.get("part_count"),
+            part_error: row.get("part_error_count"),
             transfer_success: row.get("transfer_success_count"),
             transfer_error: row.get("transfer_error_count"),
             transfer_warning: row.get("transfer_warning_count"),

@@ -132,7 +132,7 @@ fn pages_are_no_files() {
     for text in [
         "The job ran to its end: 1 file, 4 pages or parts of files, no problems.",
         "  Processed                         5\n",
-        "  Pages and parts of files, processed or not  4\n",
+        "  Of these, pages and parts of files  4\n",
         "  Files in total                    3\n",
     ] {
         let squeezed = |text: &str| text.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");

@@ -108,7 +108,8 @@ pub struct StandIns {
     /// What was found for families of a weight and a style, and the files that were read: documents name the same font in many ways.
     found: Mutex<HashMap<Asked, Option<FaceInfo>>>,
     read: Mutex<HashMap<PathBuf, FontData>>,
-    taken: Mutex<BTreeSet<String>>,
+    /// Fonts that were asked for, and the families that were taken.
+    taken: Mutex<BTreeSet<(String, String)>>,
     /// Scripts that no font was found for.
     lacking: Mutex<BTreeSet<&'static str>>,
 }
@@ -119,9 +120,10 @@ impl StandIns {
         Arc::new(move |query| fonts.resolve(query))
     }
 
-    /// Names of the families that were taken so far.
+    /// Which families were taken so far, and for which fonts.
     pub fn taken(&self) -> BTreeSet<String> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.iter().map(|(asked, family)| format!("{family} ({asked})")).collect()
     }
 
     /// Scripts that no font was found for since this was asked last.
@@ -138,7 +140,7 @@ impl StandIns {
 
     fn standard(&self, font: StandardFont) -> Option<(FontData, u32)> {
         let look = Look::of(font);
-        let found = look.and_then(|look| self.take(&self.by_families(look.families, &look)?));
+        let found = look.and_then(|look| self.take(&self.by_families(look.families, &look)?, look.families[0]));
         Some(found.unwrap_or_else(|| font.get_font_data()))
     }
 
@@ -156,7 +158,8 @@ impl StandIns {
             self.lacking.lock().unwrap_or_else(PoisonError::into_inner).insert(script.name);
         }
         let found = found.or_else(|| self.by_families(look.families, &look));
-        found.and_then(|face| self.take(&face)).or_else(|| Some(font.pick_standard_font().get_font_data()))
+        let asked = names.into_iter().flatten().next().map_or(look.families[0], String::as_str);
+        found.and_then(|face| self.take(&face, asked)).or_else(|| Some(font.pick_standard_font().get_font_data()))
     }
 
     /// Whether a font has a letter.
@@ -224,13 +227,13 @@ impl StandIns {
         Some(data)
     }
 
-    fn take(&self, face: &FaceInfo) -> Option<(FontData, u32)> {
+    fn take(&self, face: &FaceInfo, asked: &str) -> Option<(FontData, u32)> {
         let data: FontData = match &face.source {
             Source::Binary(data) => data.clone(),
             Source::File(path) | Source::SharedFile(path, _) => self.read(path)?,
         };
         let family = face.families.first().map_or_else(|| face.post_script_name.clone(), |(name, _)| name.clone());
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner).insert(family);
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).insert((asked.to_owned(), family));
         Some((data, face.index))
     }
 }

@@ -21,10 +21,12 @@ mod fonts;
 mod groups;
 mod information;
 mod links;
+mod name_tree;
 mod opening;
 mod parts;
 mod photographs;
 mod places;
+mod portfolio;
 mod prepare;
 mod raster;
 mod source;
@@ -208,7 +210,7 @@ pub struct Link {
     pub place: PixelBox,
 }
 
-/// The fonts of a document that are not embedded, and the families that stand in for fonts.
+/// The fonts of a document that are not embedded, and the families that stand in, each with the font that it stands in for.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Fonts {
     pub not_embedded: BTreeSet<String>,
@@ -354,6 +356,8 @@ pub struct PageCount {
     pub faults: TreeFaults,
     /// The table of its objects leads astray: they were looked for.
     pub by_search: bool,
+    /// Files that it shows as a portfolio, whose pages only say that it is one.
+    pub portfolio: u32,
 }
 
 impl PageCount {

@@ -1,13 +1,14 @@
 //! Places of a document that its links lead to: pages, and names for them (ISO 32000-1, 12.3.2).
 
 use std::cell::OnceCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::ops::ControlFlow;
 
 use hayro::hayro_syntax::Pdf;
 use hayro::hayro_syntax::object::dict::keys;
 use hayro::hayro_syntax::object::{Array, Dict, MaybeRef, Object, ObjectIdentifier, String as PdfString};
 
-use super::address;
+use super::{address, name_tree};
 
 /// More names of a document are not known.
 const MOST_NAMES: usize = 300_000;
@@ -75,32 +76,19 @@ impl<'a> Places<'a> {
         Some(names)
     }
 
-    /// From a name tree (ISO 32000-1, 7.9.6).
     fn gather(&self, tree: Dict<'a>, names: &mut HashMap<Vec<u8>, u32>) {
-        let (mut open, mut seen) = (vec![tree], HashSet::new());
-        while let Some(node) = open.pop() {
-            let mut pairs = node.get::<Array<'a>>(keys::NAMES).map(|pairs| pairs.raw_iter()).into_iter().flatten();
-            while let (Some(name), Some(place)) = (pairs.next(), pairs.next()) {
-                if names.len() >= MOST_NAMES {
-                    return;
-                }
-                let name = self.resolved(name).and_then(Object::into_string);
-                let page = self.resolved(place).and_then(|place| self.at(&place));
-                if let (Some(name), Some(page)) = (name, page) {
-                    names.entry(name.as_bytes().to_vec()).or_insert(page);
-                }
+        let resolved = |object| name_tree::resolved(self.pdf, object);
+        name_tree::walk(self.pdf, tree, |name, place| {
+            if names.len() >= MOST_NAMES {
+                return ControlFlow::Break(());
             }
-            let kids = node.get::<Array<'a>>(keys::KIDS).map(|kids| kids.raw_iter()).into_iter().flatten();
-            let new = kids.filter(|kid| kid.as_obj_ref().is_none_or(|id| seen.insert(id)));
-            open.extend(new.filter_map(|kid| self.resolved(kid)?.into_dict()));
-        }
-    }
-
-    fn resolved(&self, object: MaybeRef<Object<'a>>) -> Option<Object<'a>> {
-        match object {
-            MaybeRef::Ref(id) => self.pdf.xref().get(id.into()),
-            MaybeRef::NotRef(object) => Some(object),
-        }
+            let name = resolved(name).and_then(Object::into_string);
+            let page = resolved(place).and_then(|place| self.at(&place));
+            if let (Some(name), Some(page)) = (name, page) {
+                names.entry(name.as_bytes().to_vec()).or_insert(page);
+            }
+            ControlFlow::Continue(())
+        });
     }
 }
 

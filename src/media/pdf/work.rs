@@ -16,7 +16,9 @@ use super::super::limits::Limits;
 use super::super::metadata::of_pdf;
 use super::draw::{self, Page};
 use super::opening::Opening;
-use super::{INFORMATION, Orders, PageCount, PageFiles, PageOrders, PdfError, Said, Task, information, opening, tree};
+use super::{
+    INFORMATION, Orders, PageCount, PageFiles, PageOrders, PdfError, Said, Task, information, opening, portfolio, tree,
+};
 
 /// What the other side of the fence knows this work by.
 pub const NAME: &str = "pdf";
@@ -80,7 +82,8 @@ fn count(pdf: &Pdf, by_search: bool, is_cut: bool) -> PageCount {
     let looked = panic::catch_unwind(AssertUnwindSafe(|| tree::look(pdf)));
     let (told, faults) = looked.unwrap_or_default();
     let missing = if is_cut { u32::MAX } else { told.saturating_sub(found) };
-    PageCount { found, missing, faults, by_search }
+    let portfolio = panic::catch_unwind(AssertUnwindSafe(|| portfolio::files(pdf))).unwrap_or_default();
+    PageCount { found, missing, faults, by_search, portfolio }
 }
 
 /// Whether the end of a file is missing. What was added to a file stands behind its end, and has an end of its own: without that

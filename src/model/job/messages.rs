@@ -74,6 +74,7 @@ impl JobKind {
             update,
             // The line before says so.
             part: _,
+            part_error: _,
             transfer_success,
             transfer_error,
             transfer_warning,

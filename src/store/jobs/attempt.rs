@@ -46,7 +46,7 @@ impl ItemReport {
     /// The same about pages, layers or renditions of a file, which are no files that failed.
     pub fn of_problems_of_parts(lines: Vec<LogLine>) -> Self {
         let report = Self::of_problems(lines);
-        Self { counters: Counters { part: report.counters.error, ..report.counters }, ..report }
+        Self { counters: Counters { part_error: report.counters.error, ..report.counters }, ..report }
     }
 }
 
@@ -506,7 +506,7 @@ async fn count(
              transfer_success_count = transfer_success_count + $8, transfer_error_count = transfer_error_count + $9,
              transfer_warning_count = transfer_warning_count + $10, items_done = items_done + $11,
              items_total = max(items_total, items_done + $11), progress_at = $12, left_out_count = left_out_count + $13,
-             part_count = part_count + $14
+             part_count = part_count + $14, part_error_count = part_error_count + $15
          WHERE id = $1 AND attempt = $2 AND state IN ('Running', 'Stopping')",
     )
     .bind(fence.instance.0)
@@ -523,6 +523,7 @@ async fn count(
     .bind(now.timestamp_millis())
     .bind(counters.left_out)
     .bind(counters.part)
+    .bind(counters.part_error)
     .execute(tx)
     .await
     .map_err(StoreError::doing("count"))?;

@@ -212,7 +212,7 @@ async fn ended(tx: &mut Transaction, instances: impl Iterator<Item = InstanceId>
     let rows = sqlx::query(
         "SELECT i.id, i.company_id, j.name, j.spec, j.account_id, j.submitter_id, j.locale, j.client, a.email,
                 i.success_count, i.error_count, i.warning_count, i.duplicate_count, i.left_out_count, i.update_count, i.part_count,
-                i.transfer_success_count, i.transfer_error_count, i.transfer_warning_count, i.items_done, i.items_total,
+                i.part_error_count, i.transfer_success_count, i.transfer_error_count, i.transfer_warning_count, i.items_done, i.items_total,
                 (SELECT s.email FROM account s WHERE s.id = i.stop_asked_by) AS stopped_by
          FROM json_each($1) p JOIN instance i ON i.id = p.value JOIN job j ON j.id = i.job_id
          JOIN account a ON a.id = j.account_id
@@ -256,6 +256,7 @@ pub(super) fn counters(row: &SqliteRow) -> Result<Counters, StoreError> {
         left_out: rows::get(row, "left_out_count")?,
         update: rows::get(row, "update_count")?,
         part: rows::get(row, "part_count")?,
+        part_error: rows::get(row, "part_error_count")?,
         transfer_success: rows::get(row, "transfer_success_count")?,
         transfer_error: rows::get(row, "transfer_error_count")?,
         transfer_warning: rows::get(row, "transfer_warning_count")?,
@@ -273,9 +274,8 @@ fn last_lines(run: &Ended, ending: &Ending) -> Vec<LogLine> {
         let message = Message::new("follow-up-not-submitted").with("kind", follow_up.kind().type_name());
         lines.push(LogLine::new(LogType::JobInfo, message));
     }
-    let Counters { part, duplicate, error, .. } = run.counters;
-    let files = run.counters.processed() - part + duplicate + error;
-    let total = match part {
+    let files = run.counters.files();
+    let total = match run.counters.part + run.counters.part_error {
         0 => Message::new("total-file-count").with("count", files),
         parts => Message::new("total-file-count-parts").with("count", files).with("parts", parts),
     };

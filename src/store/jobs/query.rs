@@ -201,7 +201,7 @@ const RUN: &str = "
            j.account_id, a.email, s.email AS submitter_email, j.locale, j.description, j.client, i.due_at, i.created_at,
            i.not_before_at, i.started_at, i.finished_at, i.attempt, i.failures, i.exclusive_key, j.parent_id, i.items_total,
            i.items_done, i.progress_code, i.progress_params, i.progress_items, i.progress_at, i.success_count, i.error_count,
-           i.warning_count, i.duplicate_count, i.left_out_count, i.update_count, i.part_count, i.transfer_success_count, i.transfer_error_count,
+           i.warning_count, i.duplicate_count, i.left_out_count, i.update_count, i.part_count, i.part_error_count, i.transfer_success_count, i.transfer_error_count,
            i.transfer_warning_count, i.fatal_error
     FROM instance i CROSS JOIN job j CROSS JOIN company c CROSS JOIN account a CROSS JOIN account s
     WHERE j.id = i.job_id AND c.id = i.company_id AND a.id = j.account_id AND s.id = j.submitter_id AND i.id IN (";

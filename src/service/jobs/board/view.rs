@@ -124,6 +124,7 @@ impl From<Counters> for CountersView {
             left_out,
             update,
             part,
+            part_error,
             transfer_success,
             transfer_error,
             transfer_warning,
@@ -131,7 +132,7 @@ impl From<Counters> for CountersView {
         Self {
             success,
             updated: update,
-            parts: part,
+            parts: part + part_error,
             duplicates: duplicate,
             left_out,
             warnings: warning,

@@ -1,0 +1,2 @@
+-- Pages, layers and renditions that could not be made are no files that failed, and none that was processed.
+ALTER TABLE instance ADD COLUMN part_error_count INTEGER NOT NULL DEFAULT 0; -- those of error_count that are about what was to be made of a file
