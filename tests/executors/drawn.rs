@@ -1,6 +1,7 @@
 //! Pages come out as ISO 32000-2 has them: transparency groups, masks, units, flags of annotations, fonts that are not embedded.
 //! Each page is drawn by two other programs as well, of which those count that have it right.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use image::RgbImage;
@@ -363,6 +364,38 @@ const WITHIN: &[Sheet] = &[
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn groups_and_masks_within_patterns_letters_and_masks_are_drawn_right() {
     are_drawn_right(WITHIN).await;
+}
+
+/// A tile that covers all of itself shows nothing of what lies behind it: no other program is needed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tiles_with_a_ground_of_their_own_are_drawn_here() {
+    use prepress::config::Poppler as When;
+    const BLENDED: &str = "0 0 1 rg 40 60 30 90 re f /M gs 1 1 0 rg 10 80 180 40 re f";
+    let on = |name, ground: &'static str| {
+        let content = Box::leak(format!("{ground} {BLENDED}").into_boxed_str());
+        let objects = Box::leak(Box::new([(TILE, Some(&*content)), ("", Some(""))]));
+        Sheet { name, content: TILED, resources: AS_TILE, objects, ..PLAIN }
+    };
+    let grounds = [on("ground", "0.8 1 0.8 rg 0 0 200 200 re f"), on("larger", "q 0.8 g 200 200 -201 -202 re f Q")];
+    let others = [
+        on("smaller", "0.8 1 0.8 rg 0 0 199 200 re f"),
+        on("half", "/H gs 0.8 1 0.8 rg 0 0 200 200 re f"),
+        on("moved", "0.8 1 0.8 rg 1 0 0 1 50 0 cm 0 0 200 200 re f"),
+        on("stroked", "0.8 1 0.8 rg 0 0 200 200 re S"),
+    ];
+    let world = World::with(|settings| settings.media.poppler = When::Never).await;
+    let done = upload_all(&world, &[&grounds[..], &others[..]].concat()).await;
+    let told: BTreeSet<&str> = done
+        .lines
+        .iter()
+        .filter(|line| line.code == "page-note")
+        .filter_map(|line| line.params["file"].as_str())
+        .collect();
+    assert_eq!(told, BTreeSet::from(["half.pdf", "moved.pdf", "smaller.pdf", "stroked.pdf"]), "{}", done.text());
+    for sheet in &grounds {
+        let theirs = drawn_by(Ghostscript, &world.ingest(&format!("in/{}.pdf", sheet.name)), world.folder.path());
+        assert!(apart(&drawn(&world, sheet.name).await, &theirs) < 0.1, "{}", sheet.name);
+    }
 }
 
 /// Of the page, of a group of its own, and of none.

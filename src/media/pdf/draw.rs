@@ -100,8 +100,17 @@ impl<'a> Pen<'a> {
         self.warnings.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let page = page_of(self.pdf, number)?;
         let mut sheet = Sheet::of(page, self.drawing.resolution, self.limits)?;
-        let Prepared { mut file, needs, mut notes, has_made_letters, has_meshes, blends_in_cmyk, has_unplaced, fonts } =
-            prepare(self.pdf, page, self.drawing, &self.known, self.limits);
+        let Prepared {
+            damage,
+            mut file,
+            needs,
+            mut notes,
+            has_made_letters,
+            has_meshes,
+            blends_in_cmyk,
+            has_unplaced,
+            fonts,
+        } = prepare(self.pdf, page, self.drawing, &self.known, self.limits);
         if !has_area(&page.intersected_crop_box()) {
             let taken =
                 if has_area(&page.media_box()) { "its MediaBox alone was taken" } else { "it was taken for Letter" };
@@ -154,7 +163,13 @@ impl<'a> Pen<'a> {
         };
         facts.map(|facts| PageFacts {
             links,
-            notes: [notes, facts.notes, left_out.notes().collect()].concat(),
+            notes: [
+                damage.notes(self.pdf, page, &self.known, self.limits),
+                notes,
+                facts.notes,
+                left_out.notes().collect(),
+            ]
+            .concat(),
             ..facts
         })
     }
@@ -196,7 +211,8 @@ impl<'a> Pen<'a> {
         let rows = match theirs {
             Some(pixels) => PageRows::of_raster(pixels, sheet, self.drawing),
             None => {
-                let lighter = photographs::lightened(pdf, page, sheet, reading, &self.settings, self.limits);
+                let lighter =
+                    photographs::lightened(pdf, page, sheet, reading, &self.settings, self.limits, &self.known);
                 PageRows::new(
                     match &lighter {
                         Some(lighter) => self.pixels(page_of(lighter, 1)?, &RenderCache::new(), sheet),

@@ -232,6 +232,35 @@ struct Uses {
     otherwise: bool,
 }
 
+/// Whether a tile covers all of itself at first, so that nothing in it meets what lies behind. What says so in another way than
+/// by one rectangle in one colour is not seen.
+fn has_ground(tile: &Stream<'_>) -> bool {
+    let Some(bounds) = tile.dict().get::<Array<'_>>("BBox") else { return false };
+    let [left, bottom, right, top] = match bounds.iter::<f32>().collect::<Vec<_>>()[..] {
+        [one, two, three, four] => [one.min(three), two.min(four), one.max(three), two.max(four)],
+        _ => return false,
+    };
+    let content = tile.decoded_data().unwrap_or_default();
+    let (mut operators, mut covers) = (UntypedIter::new(&content), false);
+    while let Some(instruction) = operators.next() {
+        match &**instruction.operator {
+            b"q" | b"g" | b"rg" | b"k" | b"G" | b"RG" | b"K" | b"w" => {}
+            b"re" => {
+                let numbers = instruction.operands().filter_map(|operand| match operand {
+                    Object::Number(number) => Some(number.as_f32()),
+                    _ => None,
+                });
+                let [x, y, width, height] = numbers.collect::<Vec<_>>()[..] else { return false };
+                let (from, to) = ((x.min(x + width), y.min(y + height)), (x.max(x + width), y.max(y + height)));
+                covers = from.0 <= left && from.1 <= bottom && to.0 >= right && to.1 >= top;
+            }
+            b"f" | b"F" | b"f*" | b"b" | b"b*" | b"B" | b"B*" => return covers,
+            _ => return false,
+        }
+    }
+    false
+}
+
 fn name_of<'a>(operand: Option<&Object<'a>>) -> Option<Name<'a>> {
     match operand {
         Some(Object::Name(name)) => Some(name.clone()),
@@ -380,7 +409,7 @@ impl Walk {
     /// A tiling pattern is a group that is not isolated (11.6.7), and hayro draws it as one that is.
     fn tile(&mut self, tile: &Stream<'_>, resources: &Resources<'_>, state: State, depth: u32) -> Painted {
         let inside = self.inside(tile, resources, state, depth);
-        if inside.blends {
+        if inside.blends && !has_ground(tile) {
             self.needs.insert(Need::Pattern);
         }
         inside

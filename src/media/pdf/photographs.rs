@@ -26,6 +26,7 @@ use super::super::memory::Share;
 use super::super::raster::Layout;
 use super::draw::Sheet;
 use super::excerpt::Excerpt;
+use super::parts::Known;
 use super::source::Source;
 
 /// Pictures of fewer pixels are not worth the while.
@@ -43,6 +44,7 @@ pub fn lightened<'a>(
     cache: &InterpreterCache<'a>,
     settings: &InterpreterSettings,
     limits: &Limits,
+    known: &Known,
 ) -> Option<Pdf> {
     let mut looks = MOST_LOOKED_AT;
     if !has_photographs(&page.resources().x_objects, DEEPEST, &mut looks) {
@@ -50,7 +52,7 @@ pub fn lightened<'a>(
     }
     let large = survey(page, sheet, cache, settings).into_iter().filter(|(_, halvings)| *halvings > 0);
     let mut excerpt = Excerpt::of(pdf, limits);
-    let made = large.filter_map(|(id, halvings)| replace(&mut excerpt, pdf, id, halvings)).count();
+    let made = large.filter_map(|(id, halvings)| replace(&mut excerpt, pdf, id, halvings, known)).count();
     if made == 0 {
         return None;
     }
@@ -66,7 +68,7 @@ fn has_photographs(x_objects: &Dict<'_>, depth: u32, looks: &mut u32) -> bool {
     })
 }
 
-fn is_photograph(stream: &Stream<'_>) -> bool {
+pub fn is_photograph(stream: &Stream<'_>) -> bool {
     const COMPLICATED: [&str; 9] =
         ["DecodeParms", "DP", "F", "Decode", "D", "ImageMask", "Mask", "SMask", "SMaskInData"];
     let dict = stream.dict();
@@ -132,7 +134,7 @@ impl<'a> Device<'a> for Survey {
 }
 
 /// Puts a small copy in the place of a photograph, if it can be made.
-fn replace(excerpt: &mut Excerpt<'_>, pdf: &Pdf, id: ObjectIdentifier, halvings: u32) -> Option<()> {
+fn replace(excerpt: &mut Excerpt<'_>, pdf: &Pdf, id: ObjectIdentifier, halvings: u32, known: &Known) -> Option<()> {
     let photograph = pdf.xref().get::<Stream<'_>>(id)?;
     let stream = photograph.raw_data();
     let (limits, held) = (excerpt.limits(), excerpt.len());
@@ -157,7 +159,8 @@ fn replace(excerpt: &mut Excerpt<'_>, pdf: &Pdf, id: ObjectIdentifier, halvings:
     let room = length + small.surplus() as u64 + 1024;
     excerpt.stream_of(id, entries, length, |file| {
         Share::of(limits).grow(file, room).ok()?;
-        small.decode(file).ok()
+        known.note(id, small.decode(file).ok()?);
+        Some(())
     })
 }
 
@@ -219,7 +222,7 @@ mod tests {
     fn lighter(pdf: &Pdf) -> Option<Pdf> {
         let sheet = Sheet { width: 600, height: 600, to_pixels: Affine::new([1.0, 0.0, 0.0, -1.0, 0.0, 600.0]) };
         let (cache, settings) = (InterpreterCache::new(), InterpreterSettings::default());
-        lightened(pdf, &pdf.pages()[0], &sheet, &cache, &settings, &Limits::default())
+        lightened(pdf, &pdf.pages()[0], &sheet, &cache, &settings, &Limits::default(), &Known::default())
     }
 
     fn drawn(pdf: &Pdf) -> Vec<u8> {

@@ -10,12 +10,12 @@ use super::super::limits::Limits;
 use super::annotations::Plan;
 use super::excerpt::Excerpt;
 use super::fonts::NotEmbedded;
-use super::parts::Known;
+use super::parts::{Damage, Known};
 use super::{Drawing, Need, Others, groups, parts};
 
 /// A page as it is to be drawn.
-#[derive(Default)]
 pub struct Prepared {
+    pub damage: Damage,
     /// A document of this page alone to draw it from, where that is not the one that there is.
     pub file: Option<Vec<u8>>,
     /// What hayro draws wrongly even so.
@@ -36,12 +36,12 @@ pub struct Prepared {
 pub fn prepare<'a>(pdf: &Pdf, page: &'a Page<'a>, drawing: &Drawing, known: &Known, limits: &Limits) -> Prepared {
     let plan = Plan::of(pdf, page, drawing.annotations);
     let found = groups::survey(page, &plan.appearances);
-    let parts::Survey { mut notes, has_meshes, fonts } = parts::survey(pdf, page, &plan.appearances, known, limits);
-    notes.extend(plan.notes());
+    let parts::Survey { damage, has_meshes, fonts } = parts::survey(pdf, page, &plan.appearances, known, limits);
     let mut prepared = Prepared {
+        damage,
         file: None,
         needs: found.needs,
-        notes,
+        notes: plan.notes(),
         has_made_letters: plan.has_made_letters(),
         has_meshes,
         blends_in_cmyk: found.blends_in_cmyk,

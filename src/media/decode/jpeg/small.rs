@@ -7,7 +7,7 @@ use super::super::super::error::MediaError;
 use super::super::super::limits::Limits;
 use super::super::super::memory::Share;
 use super::super::super::raster::Layout;
-use super::super::Remarks;
+use super::super::{Remarks, Wholeness};
 use super::strips::{Strip, Strips};
 use super::{Coding, describe, markers};
 
@@ -26,6 +26,7 @@ pub(crate) struct Small<'a> {
     halvings: u32,
     limits: &'a Limits,
     share: Share,
+    remarks: Remarks,
 }
 
 impl<'a> Small<'a> {
@@ -38,8 +39,9 @@ impl<'a> Small<'a> {
         let layout = coding.layout;
         let is_plain = matches!(layout, Layout::Gray | Layout::Rgb) && halvings <= MOST_HALVINGS;
         let share = Share::of(limits);
-        let strips = Strips::new(&header, scan, share.clone(), Remarks::default()).ok().filter(|_| is_plain);
-        Ok(strips.map(|strips| Self { whole, layout, strips, coding, halvings, limits, share }))
+        let remarks = Remarks::default();
+        let strips = Strips::new(&header, scan, share.clone(), remarks.clone()).ok().filter(|_| is_plain);
+        Ok(strips.map(|strips| Self { whole, layout, strips, coding, halvings, limits, share, remarks }))
     }
 
     /// How large it is made.
@@ -58,8 +60,8 @@ impl<'a> Small<'a> {
         self.coding.bytes(self.size().0, ROWS_AROUND) as usize
     }
 
-    /// Appends all of it to `pixels`.
-    pub fn decode(mut self, pixels: &mut Vec<u8>) -> Result<(), MediaError> {
+    /// Appends all of it to `pixels`, and says whether it is as it should be.
+    pub fn decode(mut self, pixels: &mut Vec<u8>) -> Result<Wholeness, MediaError> {
         let mut done = 0;
         while done < self.whole.1 {
             let strip = self.strips.next(ROWS)?;
@@ -67,7 +69,7 @@ impl<'a> Small<'a> {
             self.append(&strip, pixels)?;
             done += strip.wanted.end - strip.wanted.start;
         }
-        Ok(())
+        Ok(Wholeness::of(Ok(()), &self.remarks))
     }
 
     /// libjpeg-turbo leaves out what would not be seen, and keeps a last pixel that has no partner.

@@ -17,6 +17,7 @@ use super::super::decode::Wholeness;
 use super::super::limits::Limits;
 use super::fonts::NotEmbedded;
 use super::opening::is_in_file;
+use super::photographs;
 use streams::Budget;
 
 /// How deep forms are followed, and how many operators of a page are looked at.
@@ -77,17 +78,28 @@ struct Found {
     doubtful_inline: u32,
     /// What has a name that its resources lack.
     missing: BTreeSet<(Part, String)>,
+    /// Pictures that may be decoded to be drawn, and are looked at after that if they were not.
+    photographs: BTreeSet<ObjectIdentifier>,
     has_meshes: bool,
     fonts: NotEmbedded,
 }
 
 impl Found {
+    fn add(&mut self, part: Part, id: ObjectIdentifier, wholeness: Wholeness) {
+        match wholeness {
+            Wholeness::Whole => {}
+            Wholeness::Doubtful => _ = self.doubtful.insert((part, id)),
+            Wholeness::Broken => _ = self.damaged.insert((part, id)),
+        }
+    }
+
     fn merge(&mut self, other: &Self) {
         self.damaged.extend(&other.damaged);
         self.doubtful.extend(&other.doubtful);
         self.damaged_inline = self.damaged_inline.saturating_add(other.damaged_inline);
         self.doubtful_inline = self.doubtful_inline.saturating_add(other.doubtful_inline);
         self.missing.extend(other.missing.iter().cloned());
+        self.photographs.extend(&other.photographs);
         self.has_meshes |= other.has_meshes;
         self.fonts.merge(&other.fonts);
     }
@@ -150,38 +162,80 @@ impl Known {
     pub fn of(is_cut: bool) -> Self {
         Self { is_cut, ..Self::default() }
     }
+
+    fn wholeness(&self, id: ObjectIdentifier, budget: &Budget, look: impl FnOnce() -> Wholeness) -> Wholeness {
+        let known = self.whole.borrow().get(&id).copied();
+        known.unwrap_or_else(|| {
+            let wholeness = look();
+            if !budget.was_too_small() {
+                self.note(id, wholeness);
+            }
+            wholeness
+        })
+    }
+
+    /// What was found of a stream when it was decoded.
+    pub fn note(&self, id: ObjectIdentifier, wholeness: Wholeness) {
+        self.whole.borrow_mut().insert(id, wholeness);
+    }
 }
 
 /// What was found of a page.
 pub struct Survey {
-    pub notes: Vec<String>,
+    pub damage: Damage,
     /// It has shadings that are made of triangles or patches.
     pub has_meshes: bool,
     pub fonts: NotEmbedded,
 }
 
+/// What is missing of what a page is drawn with, and is not as it should be.
+pub struct Damage {
+    of_contents: Option<String>,
+    found: Found,
+    budget: Budget,
+    is_too_much: bool,
+}
+
+impl Damage {
+    /// A note each, once the page has been drawn: photographs that were decoded for that are not decoded again to be looked at.
+    pub fn notes(self, pdf: &Pdf, page: &Page<'_>, known: &Known, limits: &Limits) -> Vec<String> {
+        let Self { of_contents, mut found, budget, is_too_much } = self;
+        for id in std::mem::take(&mut found.photographs) {
+            if let Some(picture) = pdf.xref().get::<Stream<'_>>(id) {
+                let look = || streams::wholeness_of_picture(&picture, page.resources(), limits, &budget);
+                found.add(Part::Picture, id, known.wholeness(id, &budget, look));
+            }
+        }
+        let mut notes: Vec<String> = of_contents.into_iter().chain(found.notes()).collect();
+        if known.is_cut {
+            match lost(pdf, page) {
+                0 => {}
+                1 => notes.push("1 object that it is drawn with was in what is missing of the file".to_owned()),
+                count => {
+                    notes.push(format!("{count} objects that it is drawn with were in what is missing of the file"));
+                }
+            }
+        }
+        if is_too_much || budget.was_too_small() {
+            notes.push("it draws so much that not all of it was looked at for damage".to_owned());
+        }
+        notes
+    }
+}
+
 /// Looks at a page, and at the appearances of its annotations.
 pub fn survey<'a>(pdf: &Pdf, page: &'a Page<'a>, appearances: &[Stream<'a>], known: &Known, limits: &Limits) -> Survey {
     let budget = Budget::new(MOST_BYTES);
-    let mut notes: Vec<String> = of_contents(pdf, page, &budget).into_iter().collect();
+    let of_contents = of_contents(pdf, page, &budget);
     let mut walk =
         Walk { pdf, known, limits, found: Found::default(), left: MOST_OPERATORS, budget, within: Vec::new() };
     walk.content(page.page_stream().unwrap_or_default(), page.resources(), DEEPEST);
     for form in appearances {
         walk.form(form, page.resources(), Part::Form, DEEPEST);
     }
-    notes.extend(walk.found.notes());
-    if known.is_cut {
-        match lost(pdf, page) {
-            0 => {}
-            1 => notes.push("1 object that it is drawn with was in what is missing of the file".to_owned()),
-            count => notes.push(format!("{count} objects that it is drawn with were in what is missing of the file")),
-        }
-    }
-    if walk.left == 0 || walk.budget.was_too_small() {
-        notes.push("it draws so much that not all of it was looked at for damage".to_owned());
-    }
-    Survey { notes, has_meshes: walk.found.has_meshes, fonts: walk.found.fonts }
+    let Walk { mut found, budget, left, .. } = walk;
+    let (has_meshes, fonts) = (found.has_meshes, std::mem::take(&mut found.fonts));
+    Survey { damage: Damage { of_contents, found, budget, is_too_much: left == 0 }, has_meshes, fonts }
 }
 
 /// The streams that a page is drawn by.
@@ -367,19 +421,8 @@ impl Walk<'_> {
 
     fn check(&mut self, part: Part, stream: &Stream<'_>, look: impl FnOnce(&Stream<'_>, &Budget) -> Wholeness) {
         let id = stream.obj_id();
-        let known = self.known.whole.borrow().get(&id).copied();
-        let wholeness = known.unwrap_or_else(|| {
-            let wholeness = look(stream, &self.budget);
-            if !self.budget.was_too_small() {
-                self.known.whole.borrow_mut().insert(id, wholeness);
-            }
-            wholeness
-        });
-        match wholeness {
-            Wholeness::Whole => {}
-            Wholeness::Doubtful => _ = self.found.doubtful.insert((part, id)),
-            Wholeness::Broken => _ = self.found.damaged.insert((part, id)),
-        }
+        let wholeness = self.known.wholeness(id, &self.budget, || look(stream, &self.budget));
+        self.found.add(part, id, wholeness);
     }
 
     /// The stream that something has under this key. One that is in the file and cannot be read is damaged.
@@ -446,7 +489,13 @@ impl Walk<'_> {
     fn picture(&mut self, picture: &Stream<'_>, resources: &Resources<'_>, part: Part, depth: u32) {
         let Some(depth) = depth.checked_sub(1) else { return };
         let limits = self.limits;
-        self.check(part, picture, |picture, budget| streams::wholeness_of_picture(picture, resources, limits, budget));
+        if part == Part::Picture && photographs::is_photograph(picture) {
+            self.found.photographs.insert(picture.obj_id());
+        } else {
+            self.check(part, picture, |picture, budget| {
+                streams::wholeness_of_picture(picture, resources, limits, budget)
+            });
+        }
         for mask in [keys::SMASK, keys::MASK] {
             if let Some(mask) = self.entry(Part::Mask, picture.dict(), mask) {
                 self.picture(&mask, resources, Part::Mask, depth);
