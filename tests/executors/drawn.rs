@@ -381,6 +381,7 @@ async fn tiles_with_a_ground_of_their_own_are_drawn_here() {
         on("smaller", "0.8 1 0.8 rg 0 0 199 200 re f"),
         on("half", "/H gs 0.8 1 0.8 rg 0 0 200 200 re f"),
         on("moved", "0.8 1 0.8 rg 1 0 0 1 50 0 cm 0 0 200 200 re f"),
+        on("hole", "0.8 1 0.8 rg 20 20 100 100 re 0 0 200 200 re f*"),
         on("stroked", "0.8 1 0.8 rg 0 0 200 200 re S"),
     ];
     let world = World::with(|settings| settings.media.poppler = When::Never).await;
@@ -391,7 +392,12 @@ async fn tiles_with_a_ground_of_their_own_are_drawn_here() {
         .filter(|line| line.code == "page-note")
         .filter_map(|line| line.params["file"].as_str())
         .collect();
-    assert_eq!(told, BTreeSet::from(["half.pdf", "moved.pdf", "smaller.pdf", "stroked.pdf"]), "{}", done.text());
+    assert_eq!(
+        told,
+        BTreeSet::from(["half.pdf", "hole.pdf", "moved.pdf", "smaller.pdf", "stroked.pdf"]),
+        "{}",
+        done.text()
+    );
     for sheet in &grounds {
         let theirs = drawn_by(Ghostscript, &world.ingest(&format!("in/{}.pdf", sheet.name)), world.folder.path());
         assert!(apart(&drawn(&world, sheet.name).await, &theirs) < 0.1, "{}", sheet.name);

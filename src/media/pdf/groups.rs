@@ -241,20 +241,21 @@ fn has_ground(tile: &Stream<'_>) -> bool {
         _ => return false,
     };
     let content = tile.decoded_data().unwrap_or_default();
-    let (mut operators, mut covers) = (UntypedIter::new(&content), false);
+    let (mut operators, mut covers) = (UntypedIter::new(&content), None);
     while let Some(instruction) = operators.next() {
         match &**instruction.operator {
             b"q" | b"g" | b"rg" | b"k" | b"G" | b"RG" | b"K" | b"w" => {}
-            b"re" => {
+            // Another one may be a hole in it.
+            b"re" if covers.is_none() => {
                 let numbers = instruction.operands().filter_map(|operand| match operand {
                     Object::Number(number) => Some(number.as_f32()),
                     _ => None,
                 });
                 let [x, y, width, height] = numbers.collect::<Vec<_>>()[..] else { return false };
                 let (from, to) = ((x.min(x + width), y.min(y + height)), (x.max(x + width), y.max(y + height)));
-                covers = from.0 <= left && from.1 <= bottom && to.0 >= right && to.1 >= top;
+                covers = Some(from.0 <= left && from.1 <= bottom && to.0 >= right && to.1 >= top);
             }
-            b"f" | b"F" | b"f*" | b"b" | b"b*" | b"B" | b"B*" => return covers,
+            b"f" | b"F" | b"f*" | b"b" | b"b*" | b"B" | b"B*" => return covers == Some(true),
             _ => return false,
         }
     }
