@@ -275,7 +275,7 @@ fn last_lines(run: &Ended, ending: &Ending) -> Vec<LogLine> {
         lines.push(LogLine::new(LogType::JobInfo, message));
     }
     let files = run.counters.files();
-    let total = match run.counters.part + run.counters.part_error {
+    let total = match run.counters.part {
         0 => Message::new("total-file-count").with("count", files),
         parts => Message::new("total-file-count-parts").with("count", files).with("parts", parts),
     };
