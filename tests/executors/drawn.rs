@@ -382,6 +382,7 @@ async fn tiles_with_a_ground_of_their_own_are_drawn_here() {
         on("half", "/H gs 0.8 1 0.8 rg 0 0 200 200 re f"),
         on("moved", "0.8 1 0.8 rg 1 0 0 1 50 0 cm 0 0 200 200 re f"),
         on("hole", "0.8 1 0.8 rg 20 20 100 100 re 0 0 200 200 re f*"),
+        on("garbage", "0.8 1 0.8 rg 0 0 (x) 200 200 re f"),
         on("stroked", "0.8 1 0.8 rg 0 0 200 200 re S"),
     ];
     let world = World::with(|settings| settings.media.poppler = When::Never).await;
@@ -394,7 +395,7 @@ async fn tiles_with_a_ground_of_their_own_are_drawn_here() {
         .collect();
     assert_eq!(
         told,
-        BTreeSet::from(["half.pdf", "hole.pdf", "moved.pdf", "smaller.pdf", "stroked.pdf"]),
+        BTreeSet::from(["garbage.pdf", "half.pdf", "hole.pdf", "moved.pdf", "smaller.pdf", "stroked.pdf"]),
         "{}",
         done.text()
     );

@@ -247,11 +247,15 @@ fn has_ground(tile: &Stream<'_>) -> bool {
             b"q" | b"g" | b"rg" | b"k" | b"G" | b"RG" | b"K" | b"w" => {}
             // Another one may be a hole in it.
             b"re" if covers.is_none() => {
-                let numbers = instruction.operands().filter_map(|operand| match operand {
+                let numbers = instruction.operands().map(|operand| match operand {
                     Object::Number(number) => Some(number.as_f32()),
                     _ => None,
                 });
-                let [x, y, width, height] = numbers.collect::<Vec<_>>()[..] else { return false };
+                let Some([x, y, width, height]) =
+                    numbers.collect::<Option<Vec<_>>>().as_deref().and_then(<[f32]>::as_array::<4>).copied()
+                else {
+                    return false;
+                };
                 let (from, to) = ((x.min(x + width), y.min(y + height)), (x.max(x + width), y.max(y + height)));
                 covers = Some(from.0 <= left && from.1 <= bottom && to.0 >= right && to.1 >= top);
             }
@@ -279,6 +283,8 @@ struct Walk {
     blends_in_cmyk: bool,
     /// What forms, and the letters of fonts, were found to paint, which come again and again.
     known: BTreeMap<(ObjectIdentifier, State), Painted>,
+    /// Whether tiles cover all of themselves at first.
+    grounds: BTreeMap<ObjectIdentifier, bool>,
     /// Those that are being walked through: a form that draws itself is not followed.
     within: Vec<ObjectIdentifier>,
 }
@@ -410,7 +416,7 @@ impl Walk {
     /// A tiling pattern is a group that is not isolated (11.6.7), and hayro draws it as one that is.
     fn tile(&mut self, tile: &Stream<'_>, resources: &Resources<'_>, state: State, depth: u32) -> Painted {
         let inside = self.inside(tile, resources, state, depth);
-        if inside.blends && !has_ground(tile) {
+        if inside.blends && !*self.grounds.entry(tile.obj_id()).or_insert_with(|| has_ground(tile)) {
             self.needs.insert(Need::Pattern);
         }
         inside

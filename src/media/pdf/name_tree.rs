@@ -15,13 +15,19 @@ pub fn walk<'a>(
 ) {
     let (mut open, mut seen) = (vec![tree], HashSet::new());
     while let Some(node) = open.pop() {
-        let mut pairs = node.get::<Array<'a>>(keys::NAMES).map(|pairs| pairs.raw_iter()).into_iter().flatten();
+        // Nodes may share what they refer to, which is gone through once.
+        let mut list = |key: &[u8]| {
+            let is_new = node.get_ref(key).is_none_or(|id| seen.insert(id));
+            is_new.then(|| node.get::<Array<'a>>(key)).flatten()
+        };
+        let (names, kids) = (list(keys::NAMES), list(keys::KIDS));
+        let mut pairs = names.iter().flat_map(Array::raw_iter);
         while let (Some(name), Some(value)) = (pairs.next(), pairs.next()) {
             if each(name, value).is_break() {
                 return;
             }
         }
-        let kids = node.get::<Array<'a>>(keys::KIDS).map(|kids| kids.raw_iter()).into_iter().flatten();
+        let kids = kids.iter().flat_map(Array::raw_iter);
         let new = kids.filter(|kid| kid.as_obj_ref().is_none_or(|id| seen.insert(id)));
         open.extend(new.filter_map(|kid| resolved(pdf, kid)?.into_dict()));
     }
