@@ -166,7 +166,9 @@ fn counters(run: &Run) -> Counters {
     Counters {
         success: unsigned(success),
         updated: unsigned(counted.update),
-        parts: unsigned(counted.part),
+        // Runs of earlier versions count what failed among them.
+        parts: unsigned(counted.part.min(success + counted.update)),
+        failed_parts: unsigned(counted.part_error),
         duplicates: unsigned(counted.duplicate - counted.left_out),
         left_out: unsigned(counted.left_out),
         warnings: unsigned(counted.warning.max(counted.transfer_warning)),

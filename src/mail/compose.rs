@@ -256,6 +256,7 @@ impl Writer<'_> {
             Ending::Finished => match verdict {
                 Verdict::Errors => Message::new(code::LETTER_LEAD_ERRORS)
                     .with("errors", finish.counters.failed())
+                    .with("parts-asked", parts + finish.counters.failed_parts)
                     .with("warnings", finish.counters.warnings),
                 Verdict::Warnings => {
                     Message::new(code::LETTER_LEAD_WARNINGS).with("warnings", finish.counters.warnings)
@@ -306,7 +307,18 @@ impl Writer<'_> {
     }
 
     fn counters(&self, counters: &Counters) -> Vec<CounterView> {
-        let Counters { success, updated, parts, duplicates, left_out, warnings, removed, errors, total } = *counters;
+        let Counters {
+            success,
+            updated,
+            parts,
+            failed_parts: _,
+            duplicates,
+            left_out,
+            warnings,
+            removed,
+            errors,
+            total,
+        } = *counters;
         let mut shown = vec![
             (code::LETTER_COUNT_SUCCESS, success, Tone::Good),
             (code::LETTER_COUNT_UPDATED, updated, Tone::Good),

@@ -65,6 +65,8 @@ pub struct Counters {
     pub updated: u64,
     /// Those of both that are no files, but pages, layers and renditions made of them.
     pub parts: u64,
+    /// Those of the errors that are about such.
+    pub failed_parts: u64,
     /// Files whose content is there already.
     pub duplicates: u64,
     /// Files that were left out because an asset with other content has their name.

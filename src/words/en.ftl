@@ -1773,10 +1773,11 @@ letter-lead-warnings =
     }.
 # $processed (Number) files
 # $parts (Number) pages, layers and renditions made of them
+# $parts-asked (Number) these, and those that could not be made
 # $errors (Number)
 # $warnings (Number)
 letter-lead-errors =
-    The job ran to its end, but { $parts ->
+    The job ran to its end, but { $parts-asked ->
         [0] { $errors ->
             [one] 1 file was not processed
            *[other] { NUMBER($errors) } files were not processed
@@ -1801,7 +1802,10 @@ letter-lead-errors =
         }. Processed: { $processed ->
             [one] 1 file
            *[other] { NUMBER($processed) } files
-        }, { letter-parts }. { $warnings ->
+        }{ $parts ->
+            [0] {""}
+           *[other] , { letter-parts }
+        }. { $warnings ->
             [0] {""}
             [one] There is 1 warning to look at as well.
            *[other] There are { NUMBER($warnings) } warnings to look at as well.

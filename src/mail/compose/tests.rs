@@ -40,6 +40,7 @@ fn finish(ending: Ending, success: u64, warnings: u64, errors: u64) -> Finish {
             success,
             updated: 0,
             parts: 0,
+            failed_parts: 0,
             duplicates: 2,
             left_out: 0,
             warnings,
@@ -143,6 +144,11 @@ fn pages_are_no_files() {
     assert!(with_pages(1, 2, 0).text.contains(lead));
     let lead = "but 1 file or part of one was not processed. Processed: 1 file, 4 pages or parts of files.";
     assert!(with_pages(1, 0, 1).text.contains(lead));
+    // No page could be made, and no file failed.
+    let mut none = finish(Ending::Finished, 1, 0, 3);
+    none.counters.failed_parts = 3;
+    let text = end(none).text;
+    assert!(text.contains("but 3 files or parts of files were not processed. Processed: 1 file."), "{text}");
 }
 
 #[test]
