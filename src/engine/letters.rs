@@ -166,8 +166,7 @@ fn counters(run: &Run) -> Counters {
     Counters {
         success: unsigned(success),
         updated: unsigned(counted.update),
-        // Runs of earlier versions count what failed among them.
-        parts: unsigned(counted.part.min(success + counted.update)),
+        parts: unsigned(counted.part),
         failed_parts: unsigned(counted.part_error),
         duplicates: unsigned(counted.duplicate - counted.left_out),
         left_out: unsigned(counted.left_out),

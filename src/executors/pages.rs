@@ -16,6 +16,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use futures_util::{StreamExt, stream};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::pictures::{self, Unmade};
@@ -300,7 +301,7 @@ impl Work<'_> {
             };
         }
         let keys: Vec<String> = (1..=self.claimed(&document)).map(|page| format!("page:{page}")).collect();
-        let (mut pages, mut fonts) = (pages_of(done), Fonts::default());
+        let (mut pages, mut fonts) = (pages_of(done), fonts_of(done));
         let missing: Vec<u32> = (1..=document.count.found).filter(|page| !pages.contains_key(page)).collect();
         let mut drawn = stream::iter(runs(&missing))
             .take_while(|_| std::future::ready(!self.context.stop_token().is_cancelled()))
@@ -429,7 +430,7 @@ impl Work<'_> {
         let FileName { stem: wanted, extension, .. } = part.name.clone();
         let derived = self.derived(&self.parent.blob, &stored);
         let effect = Effect::Page { part: Box::new(part), derived, text: Box::new(text(&stored.facts)) };
-        let notes = stored.facts.notes;
+        let PageFacts { notes, fonts, .. } = stored.facts;
         let applied = self.parent.commit(self.context, &key, effect, move |applied| {
             let Applied::Filed(filed) = applied else { return ItemReport::default() };
             let name = FileName { stem: filed.name().to_owned(), extension: extension.clone(), changed: false };
@@ -440,7 +441,11 @@ impl Work<'_> {
                 Message::new("page-note").with("page", page).with("file", shown.clone()).with("reason", reason)
             };
             let processed = Message::new("page-processed").with("file", path).with("page", page);
-            process::report_of_part(filed, processed, notes.into_iter().map(note).chain(numbered).collect())
+            let mut report =
+                process::report_of_part(filed, processed, notes.into_iter().map(note).chain(numbered).collect());
+            // The line about all fonts may be for a later attempt to say.
+            report.result[FONTS] = json!(fonts);
+            report
         });
         Ok(process::filed_unless_passed(&applied.await?))
     }
@@ -664,6 +669,19 @@ fn store(workshop: &Workshop, page: DrawnPage, stop: &dyn Fn() -> bool) -> Resul
         Ok(workshop.blobs.store(&mut file, u64::MAX, stop)?)
     };
     Ok(Stored { facts: page.facts, pyramid: keep(page.pyramid)?, thumbnail: keep(page.thumbnail)? })
+}
+
+/// In the result of the item of a page.
+const FONTS: &str = "fonts";
+
+/// The fonts of the pages that are done; an earlier version of the program did not note them.
+fn fonts_of(done: &BTreeMap<String, Value>) -> Fonts {
+    let mut fonts = Fonts::default();
+    for result in done.values() {
+        let of_page = result.get(FONTS).and_then(|fonts| Fonts::deserialize(fonts).ok());
+        fonts.merge(&of_page.unwrap_or_default());
+    }
+    fonts
 }
 
 /// Pages of earlier attempts, with their assets.

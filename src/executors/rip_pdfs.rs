@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::pages::{self, Counted};
 use super::pictures::{self, Unmade};
-use super::process::{Parent, Processing};
+use super::process::{self, Parent, Processing};
 use super::{Context, Executor, Failure, Item, Workshop, options, reason};
 use crate::media::Format;
 use crate::model::handle;
@@ -32,11 +32,18 @@ impl Executor for RipPdfs {
         let processing = Processing::of_known(context, &self.workshop, &options).await?;
         for handle in handles {
             context.checkpoint()?;
-            match self.parent(context, handle).await? {
+            let Ok(asset) = handle::parse_asset("pdfHandleArray", handle) else {
+                refuse(context, handle, handle, Message::new("reason-no-asset")).await?;
+                continue;
+            };
+            if is_over(context, asset).await? {
+                continue;
+            }
+            match self.parent(context, asset).await? {
                 Ok(parent) => {
                     pages::make_pages(context, &self.workshop, &parent, &processing, Counted::WithPages).await?;
                 }
-                Err(why) => refuse(context, handle, why).await?,
+                Err(why) => refuse(context, &format!("{asset}\n{}", process::END), handle, why).await?,
             }
         }
         Ok(())
@@ -64,11 +71,8 @@ fn rasterizing(options: &ProcessingOptions) -> ProcessingOptions {
 }
 
 impl RipPdfs {
-    /// The document that a handle names, or why there is none.
-    async fn parent(&self, context: &Context, text: &str) -> Result<Result<Parent, Message>, Failure> {
-        let Ok(asset) = handle::parse_asset("pdfHandleArray", text) else {
-            return Ok(Err(Message::new("reason-no-asset")));
-        };
+    /// The document with this number, or why there is none.
+    async fn parent(&self, context: &Context, asset: AssetId) -> Result<Result<Parent, Message>, Failure> {
         let known = context.reads().assets_numbered(context.run.company, &[asset]).await?.pop();
         let Some(known) = known.filter(|known| !known.is_given_up) else {
             return Ok(Err(Message::new("reason-no-asset")));
@@ -117,7 +121,14 @@ fn parent(asset: AssetId, known: KnownAsset, format: Format) -> Parent {
     }
 }
 
-async fn refuse(context: &Context, handle: &str, why: Message) -> Result<(), Failure> {
+/// Whether a document was done with, in an earlier attempt or under another spelling of its handle: what becomes of its master
+/// afterwards is no matter of this job any more.
+async fn is_over(context: &Context, asset: AssetId) -> Result<bool, Failure> {
+    let done = context.done_below(&format!("{asset}\n")).await?;
+    Ok(done.keys().any(|key| key.rsplit('\n').next() == Some(process::END)))
+}
+
+async fn refuse(context: &Context, key: &str, handle: &str, why: Message) -> Result<(), Failure> {
     let message = Message::new("pages-failed").with("file", handle).with("reason", why);
     let line = LogLine::new(LogType::PdfRipError, message).about(None, handle, FileType::NoType);
     let report = ItemReport {
@@ -125,6 +136,6 @@ async fn refuse(context: &Context, handle: &str, why: Message) -> Result<(), Fai
         lines: vec![line],
         ..ItemReport::default()
     };
-    context.commit(Item(handle.to_owned()), Effect::Nothing, move |_| report).await?;
+    context.commit(Item(key.to_owned()), Effect::Nothing, move |_| report).await?;
     Ok(())
 }

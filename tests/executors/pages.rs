@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::child::{nothing_is_left_in, processes_with};
-use crate::world::{Done, World, directory};
+use crate::world::{Done, Moment, World, directory};
 
 const UPLOAD: JobKind = JobKind::UploadDirectory;
 
@@ -395,34 +395,72 @@ async fn a_portfolio_says_that_its_files_are_not_looked_at() {
     }
 }
 
-/// What fails of a document is no file that failed, and none that was processed.
+/// What fails of a document is no file that failed, and none that was processed. One of which nothing can be made is a file where
+/// the job is about it, and a part of one that was filed elsewhere.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pages_that_fail_are_counted_apart_from_files() {
-    let world = World::new().await;
-    world.put("in/book.pdf", &booklet(&["one", "two", "three"], &[2]));
-    let done = upload(&world, json!({ "process": "Rasterize" })).await;
     let counted = |done: &Done| {
         let Counters { success, update, part, error, part_error, .. } = done.counters;
-        [success + update, part, error, part_error]
+        ([success + update, part, error, part_error], done.counters.files())
     };
-    assert_eq!(counted(&done), [3, 2, 1, 1], "{}", done.text());
-    assert_eq!(done.counters.files(), 1, "{}", done.text());
-    let book = world.store.asset_named(world.company, "book").await.unwrap().unwrap().id;
-    let order = json!({ "pdfHandleArray": [format!("a|{book}")], "emailSetting": "None" });
-    let done = world.run(JobKind::RipPdfs, order).await.succeeded();
-    assert_eq!(counted(&done), [3, 2, 1, 1], "{}", done.text());
-    assert_eq!(done.counters.files(), 1, "{}", done.text());
-    // One of which nothing can be made is a file where the job is about it, and a part of one that was filed elsewhere.
-    let world = World::with(|settings| settings.media.max_pages = 2).await;
-    world.put("in/book.pdf", &booklet(&["one", "two", "three"], &[]));
-    let done = upload(&world, json!({ "process": "Rasterize" })).await;
-    assert_eq!(counted(&done), [1, 0, 1, 1], "{}", done.text());
-    assert_eq!(done.counters.files(), 1, "{}", done.text());
-    let book = world.store.asset_named(world.company, "book").await.unwrap().unwrap().id;
-    let order = json!({ "pdfHandleArray": [format!("a|{book}")], "emailSetting": "None" });
-    let done = world.run(JobKind::RipPdfs, order).await.succeeded();
-    assert_eq!(counted(&done), [0, 0, 1, 0], "{}", done.text());
-    assert_eq!(done.counters.files(), 1, "{}", done.text());
+    for (most, uploaded, ripped) in [(100, [3, 2, 1, 1], [3, 2, 1, 1]), (2, [1, 0, 1, 1], [0, 0, 1, 0])] {
+        let world = World::with(move |settings| settings.media.max_pages = most).await;
+        world.put("in/book.pdf", &booklet(&["one", "two", "three"], &[2]));
+        let done = upload(&world, json!({ "process": "Rasterize" })).await;
+        assert_eq!(counted(&done), (uploaded, 1), "{}", done.text());
+        let book = crate::publish::asset(&world, "book").await;
+        let order = json!({ "pdfHandleArray": [format!("a|{book}")], "emailSetting": "None" });
+        let done = world.run(JobKind::RipPdfs, order).await.succeeded();
+        assert_eq!(counted(&done), (ripped, 1), "{}", done.text());
+    }
+}
+
+/// What becomes of a document once it was ripped is no matter of the job any more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_document_that_changes_after_it_was_ripped_is_counted_once() {
+    const FIRST_IS_DONE: &str = "SELECT 1 FROM item
+         WHERE instance_id = (SELECT max(id) FROM instance) AND key LIKE '%' || char(10) || 'end'";
+    for is_trashed in [true, false] {
+        let world = World::new().await;
+        for name in ["first", "second"] {
+            world.put(&format!("in/{name}.pdf"), &booklet(&["one", "two"], &[]));
+        }
+        upload(&world, json!({})).await;
+        let [first, second] = ["first", "second"].map(|name| crate::publish::asset(&world, name));
+        let (first, second) = (first.await, second.await);
+        // The second spelling of a handle names the same document, also if it is none.
+        let handles = [format!("a|{first}"), format!("a|{second}"), format!("a|{first}|25|{first}")];
+        let handles = json!([handles[0], handles[1], handles[2], "a|999", "a|999|25|999"]);
+        let order = json!({ "pdfHandleArray": handles, "emailSetting": "None" });
+        let meanwhile = async || {
+            if is_trashed {
+                world.store.trash_assets(crate::publish::change(&world), vec![first]).await.unwrap();
+            } else {
+                world.put("in/first.pdf", &booklet(&["uno", "due", "tre"], &[]));
+                upload(&world, json!({})).await;
+            }
+        };
+        let (done, _) = world.run_in_two(JobKind::RipPdfs, order, Moment::Finds(FIRST_IS_DONE), meanwhile).await;
+        let done = done.succeeded();
+        let Counters { success, part, error, part_error, .. } = done.counters;
+        assert_eq!((success, part, error, part_error), (6, 4, 1, 0), "{is_trashed}: {}", done.text());
+    }
+}
+
+/// The line comes at the end, of what all attempts have drawn.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fonts_that_are_missing_are_told_of_after_a_crash() {
+    let mut pages = vec![page("20 20 90 60 re f"); 20];
+    pages[0] = page(&text("Of a font that is elsewhere", 20, 100));
+    let file = String::from_utf8(pdf(&pages)).unwrap().replace("/Helvetica", "/Bodoni-XX");
+    let world = World::new().await;
+    world.put("in/book.pdf", file.as_bytes());
+    let order = order("pdfOptions", json!({ "process": "Rasterize", "resolution": 30 }));
+    let first_page = Moment::Finds("SELECT 1 FROM asset WHERE part = 'page:1'");
+    let (done, _) = world.run_in_two(UPLOAD, order, first_page, async || ()).await;
+    let done = done.succeeded();
+    assert_eq!(done.text().matches("does not bring the fonts Bodoni-XX;").count(), 1, "{}", done.text());
+    assert_eq!(done.counters.warning, 1, "{}", done.text());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -251,9 +251,7 @@ fn has_ground(tile: &Stream<'_>) -> bool {
                     Object::Number(number) => Some(number.as_f32()),
                     _ => None,
                 });
-                let Some([x, y, width, height]) =
-                    numbers.collect::<Option<Vec<_>>>().as_deref().and_then(<[f32]>::as_array::<4>).copied()
-                else {
+                let [x, y, width, height] = numbers.collect::<Option<Vec<_>>>().unwrap_or_default()[..] else {
                     return false;
                 };
                 let (from, to) = ((x.min(x + width), y.min(y + height)), (x.max(x + width), y.max(y + height)));

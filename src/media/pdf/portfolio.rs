@@ -8,9 +8,6 @@ use hayro::hayro_syntax::object::dict::keys;
 
 use super::name_tree;
 
-/// More files of a portfolio are not counted.
-const MOST: u32 = 100_000;
-
 /// How many files a document shows as a portfolio; 0 if it is none.
 pub fn files(pdf: &Pdf) -> u32 {
     let Some(root) = pdf.xref().get::<Dict<'_>>(pdf.xref().root_id()) else { return 0 };
@@ -22,7 +19,7 @@ pub fn files(pdf: &Pdf) -> u32 {
     if let Some(tree) = tree {
         name_tree::walk(pdf, tree, |_, _| {
             count += 1;
-            if count < MOST { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            ControlFlow::Continue(())
         });
     }
     count

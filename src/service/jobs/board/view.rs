@@ -102,8 +102,10 @@ pub struct ItemView {
 pub struct CountersView {
     pub success: i64,
     pub updated: i64,
-    /// Those of both, and of the errors, that are about pages, layers and renditions.
+    /// Those of both that are pages, layers and renditions made of files.
     pub parts: i64,
+    /// Those of the errors that are about such.
+    pub failed_parts: i64,
     pub duplicates: i64,
     /// Those of the duplicates whose content is nowhere.
     pub left_out: i64,
@@ -132,7 +134,8 @@ impl From<Counters> for CountersView {
         Self {
             success,
             updated: update,
-            parts: part + part_error,
+            parts: part,
+            failed_parts: part_error,
             duplicates: duplicate,
             left_out,
             warnings: warning,

@@ -42,6 +42,7 @@ pub fn result(counters: &CountersView) -> Value {
         success,
         updated,
         parts,
+        failed_parts,
         duplicates,
         left_out,
         warnings,
@@ -60,7 +61,7 @@ pub fn result(counters: &CountersView) -> Value {
         (warnings, "warn"),
         (errors, "err"),
         // As many of all these are no files.
-        (parts, "of parts"),
+        (parts + failed_parts, "of parts"),
     ];
     let counted = counted.iter().filter(|(count, _)| *count > 0);
     let text = counted.map(|(count, what)| format!("{count} {what}")).collect::<Vec<_>>().join(", ");
