@@ -26,14 +26,15 @@ const EVERY: TimeDelta = TimeDelta::hours(1);
 /// Failures after which each further one waits as long as the last, at most.
 const FAILURES: i64 = 31;
 
-pub(super) async fn run(shared: Arc<Shared>) {
-    let start = shared.clock.now();
+/// Goes on from what the clock showed when it was looked at at the start: it may have jumped since.
+pub(super) async fn run(shared: Arc<Shared>, start: DateTime<Utc>) {
     let (mut looked_at, mut seen) = (start, start);
     loop {
         let now = shared.clock.now();
-        // A jump ahead is noted at once, so that it is known from where the clock is set back.
-        let before = std::mem::replace(&mut seen, now).max(decided_by(&shared).await.unwrap_or(now));
-        let has_jumped = !(before - A_LITTLE..before + NET + A_LITTLE).contains(&now);
+        // A jump ahead is noted at once, also where something was decided meanwhile, so that it is known from where the clock is set back.
+        let before = std::mem::replace(&mut seen, now);
+        let shown = before.max(decided_by(&shared).await.unwrap_or(before));
+        let has_jumped = now >= before + NET + A_LITTLE || now < shown - A_LITTLE;
         if !has_jumped && (looked_at..looked_at + EVERY).contains(&now) {
             tokio::select! {
                 // Ends also when the clock is set back.
@@ -43,9 +44,9 @@ pub(super) async fn run(shared: Arc<Shared>) {
             continue;
         }
         looked_at = now;
-        if let Err(error) = look(&shared, Some(before)).await {
+        if let Err(error) = look(&shared, Some(shown)).await {
             tracing::warn!(%error, "what a wrong clock may have done was not set right; it is tried again in a minute");
-            (looked_at, seen) = (now - EVERY, before.max(now));
+            (looked_at, seen) = (now - EVERY, shown.max(now));
             tokio::select! {
                 () = shared.clock.wait(Wait::of(now, NET)) => {}
                 () = shared.closing.cancelled() => return,

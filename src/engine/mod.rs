@@ -126,13 +126,14 @@ impl Engine {
         shared.store.follow_overlap(scheduler::one_at_a_time(&shared)).await?;
         rescuer::adopt(&shared).await?;
         zone::follow(&shared).await?;
+        let looked_at = shared.clock.now();
         if let Err(error) = clock_watch::look(&shared, None).await {
             tracing::warn!(%error, "what a wrong clock may have done was not looked at; it is looked at again in an hour");
         }
         let duties = TaskTracker::new();
         let attempts = duties.clone();
         duties.spawn(keep("scheduler", shared.clone(), scheduler::run));
-        duties.spawn(keep("clock watch", shared.clone(), clock_watch::run));
+        duties.spawn(keep("clock watch", shared.clone(), move |shared| clock_watch::run(shared, looked_at)));
         duties.spawn(keep("dispatcher", shared.clone(), move |shared| dispatcher::run(shared, attempts.clone())));
         duties.spawn(keep("heartbeat", shared.clone(), heartbeat::run));
         duties.spawn(keep("stopper", shared.clone(), stopper::run));

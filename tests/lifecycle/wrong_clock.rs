@@ -159,8 +159,9 @@ async fn what_was_merged_into_a_run_stays_so_when_the_clock_shows_as_much_again(
 #[tokio::test]
 async fn a_clock_that_was_ahead_for_a_moment_is_noticed() {
     let world = World::new().await;
-    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
     let job = world.submit(1, "often", Plan::Cron("0 0/5 * * * ?")).await.job;
+    let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
+    // Also before the one that watches it has begun to.
     world.clock.set(at("2026-01-05T08:46:30Z"));
     world.until_count(1, "instance WHERE state = 'Done'").await;
     world
