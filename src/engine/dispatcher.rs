@@ -42,8 +42,8 @@ async fn fill(shared: &Arc<Shared>, attempts: &TaskTracker, last_served: &mut Co
     tokio::task::yield_now().await;
     let now = shared.clock.now();
     let free = shared.running.free(&shared.policy);
-    if free.total == 0 {
-        // The end of an attempt rings.
+    // The end of an attempt rings. A slot that is free as the door closes is not for what would only be put back.
+    if free.total == 0 || shared.closing.is_cancelled() {
         return Ok(Wait::of(now, NET));
     }
     let (owner, length, clock) = (shared.owner.clone(), shared.policy.lease, shared.clock.clone());

@@ -247,6 +247,8 @@ async fn what_has_ended_is_deleted_or_refused_and_nothing_between() {
     let schedule = world.submit(1, "once", Plan::Cron("0 0 10 5 1 ? 2026")).await.job;
     let at_once = world.submit(1, "at once", Plan::AtOnce).await.job;
     let timed = world.submit(1, "timed", Plan::At(at("2026-01-05T09:00:00Z"))).await.job;
+    // Or its lease would be over when the clock goes on.
+    world.until_count(1, "instance WHERE state = 'Done'").await;
     world.clock.set(at("2026-01-05T09:00:00Z"));
     world.until_count(3, "instance WHERE state = 'Done'").await;
     world.until_count(2, "job WHERE trigger_kind <> 'at_once' AND trigger_state = 'Complete'").await;
