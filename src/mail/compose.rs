@@ -374,8 +374,9 @@ impl Writer<'_> {
         };
         let params = &problem.message.params;
         let file = ["file", "url", "asset"].iter().find_map(|name| params.get(*name).and_then(Value::as_str));
+        // What says more, as of which page, says so in its sentence.
         let (file, text) = match (file, params.get("reason")) {
-            (Some(file), Some(reason)) => {
+            (Some(file), Some(reason)) if params.len() == 2 => {
                 let reason = self.say(Message::new(code::REASON_OTHER).with("detail", reason.clone()));
                 (Some(shortened(file, LONGEST_TEXT)), capitalised(&reason))
             }

@@ -102,8 +102,8 @@ pub enum Severity {
     Warning,
 }
 
-/// A line of the job log that needs a person. A message that names a `file` (or `url`, or `asset`) and a `reason` is
-/// shown as that file with its reason below; any other one as its sentence.
+/// A line of the job log that needs a person. A message that names a `file` (or `url`, or `asset`) and a `reason`, and nothing
+/// else, is shown as that file with its reason below; any other one as its sentence.
 #[derive(Debug, Clone)]
 pub struct Problem {
     pub severity: Severity,

@@ -28,7 +28,9 @@ pub enum MediaError {
     #[error("the file has {bytes} bytes; at most {limit} are read")]
     SourceTooLarge { bytes: u64, limit: u64 },
 
-    #[error("decoding the picture takes {needed} bytes of memory; at most {limit} are given to one picture")]
+    #[error(
+        "decoding the picture takes {needed} bytes of memory; at most {limit} are given to one picture, its share of media.memory"
+    )]
     TooMuchMemory { needed: u64, limit: u64 },
 
     #[error("{what} is {value}; {allowed}")]
@@ -82,9 +84,9 @@ pub(in crate::media) mod carried {
 /// Which limit on the size in pixels was passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum PixelLimit {
-    #[error("at most {0} pixels are allowed")]
+    #[error("at most {0} pixels are allowed (media.max_pixels)")]
     Pixels(u64),
-    #[error("at most {0} pixels are allowed on a side")]
+    #[error("at most {0} pixels are allowed on a side (media.max_side)")]
     Side(u32),
 }
 

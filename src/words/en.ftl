@@ -1123,7 +1123,7 @@ reason-preset-gone = there is no such video encoding preset any more
 # $width (Number)
 # $height (Number)
 # $limit (Number) pixels allowed
-reason-too-many-pixels = { $width } × { $height } pixels are more than the { NUMBER($limit) } allowed
+reason-too-many-pixels = { $width } × { $height } pixels are more than the { NUMBER($limit) } allowed (media.max_pixels)
 # $bytes (Bytes)
 # $limit (Bytes)
 reason-too-large = { SIZE($bytes) } are more than the { SIZE($limit) } allowed

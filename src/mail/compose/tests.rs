@@ -180,6 +180,17 @@ fn files_that_are_left_out_are_no_duplicates_to_pass_over() {
 }
 
 #[test]
+fn a_page_that_failed_is_told_with_its_number() {
+    let mut finish = finish(Ending::Finished, 2, 0, 1);
+    let why = Message::new(code::REASON_OTHER).with("detail", "drawing it takes longer than 60 s");
+    let message = Message::new(code::PAGE_FAILED).with("file", "catalogue.pdf").with("page", 3).with("reason", why);
+    finish.problems = vec![Problem { severity: Severity::Error, message }];
+    let mail = end(finish);
+    let line = "* Error: Page 3 of catalogue.pdf could not be drawn: drawing it takes longer than 60 s.";
+    assert!(mail.text.contains(line), "{}", mail.text);
+}
+
+#[test]
 fn the_text_part_is_complete_and_in_order() {
     let mut report = report();
     report.attempt = 2;

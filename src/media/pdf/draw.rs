@@ -330,6 +330,37 @@ fn user_unit(page: &PdfPage<'_>) -> f64 {
     if unit.is_finite() && unit > 0.0 { unit } else { 1.0 }
 }
 
+/// Four as drawn, and half of it again for what drawing and tiles take.
+const BYTES_A_PIXEL: u64 = 6;
+
+/// Why a page is not drawn at this resolution, and at which it would be.
+fn too_large((wide, high): (u64, u64), resolution: f64, limits: &Limits) -> String {
+    let (side, pixels) = (wide.max(high) as f64, wide as f64 * high as f64);
+    let needed = pixels * BYTES_A_PIXEL as f64;
+    let bounds = [
+        ((limits.max_pixels as f64 / pixels).sqrt(), format!("{} pixels (media.max_pixels)", limits.max_pixels)),
+        (f64::from(limits.max_side) / side, format!("{} pixels a side (media.max_side)", limits.max_side)),
+        (
+            (limits.max_memory as f64 / needed).sqrt(),
+            format!(
+                "{} MiB of memory, its share of media.memory, where it takes {} MiB",
+                mebibytes(limits.max_memory as f64),
+                mebibytes(needed)
+            ),
+        ),
+    ];
+    let (fraction, bound) = bounds.into_iter().min_by(|(one, _), (other, _)| one.total_cmp(other)).unwrap_or_default();
+    let most = match (resolution * fraction).floor() {
+        most if most >= 1.0 => format!("; a resolution of up to {most} would do"),
+        _ => String::new(),
+    };
+    format!("at a resolution of {resolution} it has {wide} x {high} pixels, and may have at most {bound}{most}")
+}
+
+fn mebibytes(bytes: f64) -> u64 {
+    (bytes / f64::from(1 << 20)).ceil() as u64
+}
+
 /// A page to be drawn, and what is kept of its document.
 #[derive(Clone, Copy)]
 struct On<'o, 'p> {
@@ -349,7 +380,7 @@ pub struct Sheet {
 }
 
 impl Sheet {
-    fn of(page: &PdfPage<'_>, resolution: f64, limits: &Limits) -> Result<Self, MediaError> {
+    fn of(page: &PdfPage<'_>, resolution: f64, limits: &Limits) -> Result<Self, Page> {
         let shown = shown(page);
         let (across, up) = (shown.width().max(1.0), shown.height().max(1.0));
         let (width, height) = match page.rotation() {
@@ -359,12 +390,15 @@ impl Sheet {
         let scale = resolution / POINTS_PER_INCH * user_unit(page);
         let pixels = |points: f64| (points * scale).round().max(1.0) as u64;
         let (wide, high) = (pixels(width), pixels(height));
-        limits.check_size(wide, high)?;
-        // Four bytes as drawn, and half of it again for what drawing and tiles take.
-        limits.check_memory(wide.saturating_mul(high).saturating_mul(6))?;
+        let fits = limits
+            .check_size(wide, high)
+            .and_then(|()| limits.check_memory(wide.saturating_mul(high).saturating_mul(BYTES_A_PIXEL)));
+        let Ok(()) = fits else {
+            return Err(Page::Unusable(too_large((wide, high), resolution, limits)));
+        };
         let side = |pixels: u64| {
-            let too_large = || MediaError::unsupported(Format::Pdf, format!("a page of {wide} x {high} pixels"));
-            u16::try_from(pixels).map_err(|_| too_large())
+            let side_of_all = Limits { max_side: u16::MAX.into(), ..limits.clone() };
+            u16::try_from(pixels).map_err(|_| Page::Unusable(too_large((wide, high), resolution, &side_of_all)))
         };
         let fit = Affine::scale_non_uniform(wide as f64 / width, high as f64 / height);
         let turned = Affine::new(match page.rotation() {
@@ -480,4 +514,30 @@ fn gathered<const N: usize>(pixels: &[[u8; 4]], wanted: impl Fn([u8; 4]) -> [u8;
 fn brightness(pixel: [u8; 4]) -> u8 {
     let [red, green, blue] = [0, 1, 2].map(|at| u32::from(pixel[at]));
     ((red * 30 + green * 59 + blue * 11 + 50) / 100) as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_that_is_too_large_says_at_which_resolution_it_is_not() {
+        let limits = Limits { max_memory: 256 << 20, ..Limits::default() };
+        let (wide, high) = (7016, 9933);
+        let why = too_large((wide, high), 300.0, &limits);
+        assert_eq!(
+            why,
+            "at a resolution of 300 it has 7016 x 9933 pixels, and may have at most 256 MiB of memory, its share of media.memory, \
+             where it takes 399 MiB; a resolution of up to 240 would do"
+        );
+        let at = |resolution: u64| (wide * resolution / 300) * (high * resolution / 300) * BYTES_A_PIXEL;
+        assert!(at(240) <= limits.max_memory && at(241) > limits.max_memory);
+
+        let few = Limits { max_pixels: 1_000_000, ..Limits::default() };
+        let why = too_large((2000, 2000), 100.0, &few);
+        assert!(why.ends_with("at most 1000000 pixels (media.max_pixels); a resolution of up to 50 would do"), "{why}");
+        let short = Limits { max_side: 1_000, ..Limits::default() };
+        let why = too_large((2000, 10), 0.9, &short);
+        assert!(why.ends_with("at most 1000 pixels a side (media.max_side)"), "{why}");
+    }
 }
