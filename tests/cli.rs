@@ -498,6 +498,21 @@ fn a_document_that_lacks_pages_is_told_everywhere() {
     let told = service::until("the mail", || mails(&place).pop());
     assert!(told.contains("1 error"), "{told}");
     assert!(told.replace("=\r\n", "").replace("=\n", "").contains("says that it has 5 pages"), "{told}");
+
+    // By flags as well.
+    let flags = ["submit", "--kind", "uploadDirectory", "--dir", "papers", "--dest", "again", "--email", "None"];
+    let refused = place.run(&[&flags[..], &["--pages=2401"]].concat()).refused();
+    assert!(refused.contains("resolution") && refused.contains("2400"), "{refused}");
+    let document = fs::read(folder.join("report.pdf")).unwrap();
+    for (pages, pixels) in [("--pages", 150), ("--pages=36", 36)] {
+        // What is there already is a duplicate.
+        let another = [&document[..], format!("% {pixels}\n").as_bytes()].concat();
+        fs::write(folder.join(format!("at{pixels}.pdf")), another).unwrap();
+        assert_eq!(place.run(&[&flags[..], &[pages, "--wait"]].concat()).code, Some(4));
+        let sides = format!("SELECT width, height FROM asset WHERE name = 'at{pixels}-2'");
+        let sides = Command::new("sqlite3").arg(place.data.join("prepress.db")).arg(sides).output().unwrap();
+        assert_eq!(String::from_utf8(sides.stdout).unwrap(), format!("{pixels}|{pixels}\n"), "{pages}");
+    }
     assert_eq!(daemon.terminate(), Some(0));
 }
 

@@ -303,7 +303,7 @@ impl Unpacking<'_> {
         let error = left_out.len() as i64 + i64::from(is_error);
         let warning = filing::warnings_among(&lines);
         let counters = Counters { error, warning, ..Counters::default() };
-        let report = ItemReport { result: stamp, counters, lines };
+        let report = ItemReport { result: stamp, counters, lines, ..ItemReport::default() };
         context.commit(Item(key), Effect::Nothing, move |_| report).await?;
         Ok(())
     }

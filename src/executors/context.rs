@@ -16,7 +16,7 @@ use crate::model::log::{FileType, LogLine, LogType, Message};
 use crate::model::outcome::Counters;
 use crate::store::effect::{Applied, Effect};
 use crate::store::jobs::Fence;
-use crate::store::jobs::attempt::{AttemptError, ItemReport, Progress, REFUSED};
+use crate::store::jobs::attempt::{AttemptError, ItemReport, Planned, Progress, REFUSED};
 use crate::store::{Reads, Store, StoreError};
 
 /// Which run this is.
@@ -134,13 +134,14 @@ impl Context {
     /// Says that there are so many items beside those that are done.
     pub async fn plan_more(&self, more: usize) -> Result<(), Failure> {
         let done = self.store.count_items(self.run.fence.instance).await?;
-        Ok(self.store.plan_items(self.run.fence, done.saturating_add_unsigned(more as u64)).await?)
+        let total = done.saturating_add_unsigned(more as u64);
+        Ok(self.store.plan_items(self.run.fence, Planned::Exactly(total)).await?)
     }
 
-    /// Says how many items there are in all.
+    /// Says how many items there are in all, but for those that are found as others are done.
     pub async fn plan(&self, total: usize) -> Result<(), Failure> {
         let total = i64::try_from(total).unwrap_or(i64::MAX);
-        Ok(self.store.plan_items(self.run.fence, total).await?)
+        Ok(self.store.plan_items(self.run.fence, Planned::AtLeast(total)).await?)
     }
 
     /// Commits an item: what it changes, its counters and its lines, all or nothing. `report` sees what the change came to.
@@ -177,6 +178,7 @@ impl Context {
             result: json!({ REFUSED: true }),
             counters: Counters { error: 1, ..Counters::default() },
             lines: vec![LogLine::new(log_type, message).about(asset, name, FileType::NoType)],
+            ..ItemReport::default()
         };
         let refused =
             self.store.commit_item(self.run.fence, item, Effect::Nothing, |_| report, self.clock.now()).await?;

@@ -354,7 +354,7 @@ async fn commit(context: &Context, incoming: Incoming, mut counters: Counters, l
     let mut lines = incoming.history;
     counters.warning += warnings_among(&lines);
     lines.push(line);
-    let report = ItemReport { result: incoming.stamp, counters, lines };
+    let report = ItemReport { result: incoming.stamp, counters, lines, ..ItemReport::default() };
     context.commit(Item(incoming.key), Effect::Nothing, move |_| report).await?;
     Ok(())
 }
@@ -478,7 +478,7 @@ impl Told {
         if filed.is_master() {
             process::note_parent(&mut result, filed.asset(), &self.ready.master.blob, self.ready.format);
         }
-        ItemReport { result, counters, lines }
+        ItemReport { result, counters, lines, ..ItemReport::default() }
     }
 
     fn success(&self, name: &str) -> LogLine {

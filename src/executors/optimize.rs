@@ -156,6 +156,7 @@ fn success(picture: &PictureState, made: &Made) -> ItemReport {
         result: Value::Null,
         counters: Counters { success: 1, ..Counters::default() },
         lines: vec![line.about(Some(picture.id), picture.name.clone(), FileType::OptimizedImage)],
+        ..ItemReport::default()
     }
 }
 
@@ -167,5 +168,6 @@ fn failure(picture: &PictureState, why: Message) -> ItemReport {
         result: Value::Null,
         counters: Counters { error: 1, ..Counters::default() },
         lines: vec![line.about(Some(picture.id), picture.name.clone(), file_type)],
+        ..ItemReport::default()
     }
 }

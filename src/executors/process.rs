@@ -339,7 +339,7 @@ pub fn report_of_part(filed: &Filed, processed: Message, notes: Vec<Message>) ->
     let counters = Counters { success: 1, part: 1, warning: warns as i64, ..Counters::default() };
     let notes = notes.into_iter().map(|note| about(LogType::UploadWarning, note));
     let lines = std::iter::once(about(LogType::UploadSuccess, processed)).chain(notes).chain(back).collect();
-    ItemReport { result: json!({ "asset": filed.asset() }), counters, lines }
+    ItemReport { result: json!({ "asset": filed.asset() }), counters, lines, ..ItemReport::default() }
 }
 
 /// The lines about parts that a file does not have any more.
@@ -405,7 +405,7 @@ pub fn parts_of_earlier_gone(asset: &str, count: u64) -> Message {
 /// The report of warnings about parts of which no more are made.
 fn report_of_passed(lines: Vec<LogLine>) -> ItemReport {
     let counters = Counters { warning: lines.len() as i64, ..Counters::default() };
-    ItemReport { result: json!({ PASSED: true }), counters, lines }
+    ItemReport { result: json!({ PASSED: true }), counters, lines, ..ItemReport::default() }
 }
 
 /// A master that has been filed.
@@ -458,6 +458,13 @@ impl Parent {
             None => report(applied),
         };
         context.commit(Item(format!("{}{key}", self.prefix)), effect, report).await
+    }
+
+    /// Says how many items its parts are, before the first of them is made: so that a run does not look as good as done.
+    pub async fn found_parts(&self, context: &Context, items: usize) -> Result<(), Failure> {
+        let report = ItemReport { more_items: items, ..ItemReport::default() };
+        self.commit(context, "parts", Effect::Nothing, move |_| report).await?;
+        Ok(())
     }
 
     /// Parts whose keys begin so are these and no others.

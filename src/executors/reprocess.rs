@@ -182,7 +182,7 @@ fn success(known: &KnownAsset, ready: &Ready) -> ItemReport {
     let mut result = json!({});
     process::note_parent(&mut result, known.id, &ready.master.blob, ready.format);
     let counters = Counters { success: 1, warning: lines.len() as i64 - 1, ..Counters::default() };
-    ItemReport { result, counters, lines }
+    ItemReport { result, counters, lines, ..ItemReport::default() }
 }
 
 fn failure(asset: AssetId, known: Option<&KnownAsset>, why: Message) -> ItemReport {

@@ -244,6 +244,7 @@ struct Stored {
 
 impl Work<'_> {
     async fn make(&self, presets: &[PropertySetId], done: &BTreeMap<String, Value>) -> Result<(), Failure> {
+        self.parent.found_parts(self.context, presets.len() + usize::from(presets.len() > 1) + 1).await?;
         let mut made = Vec::new();
         for preset in presets {
             self.context.checkpoint()?;
@@ -390,7 +391,7 @@ impl Work<'_> {
                 ..Counters::default()
             };
             lines.extend(process::came_back(filed).map(|message| line(LogType::JobInfo, message)));
-            ItemReport { result: json!({ "asset": filed.asset() }), counters, lines }
+            ItemReport { result: json!({ "asset": filed.asset() }), counters, lines, ..ItemReport::default() }
         };
         let effect = Effect::Part { part: Box::new(part), derived };
         Ok(process::filed_unless_passed(&self.parent.commit(self.context, &key(preset), effect, report).await?))
@@ -413,7 +414,7 @@ impl Work<'_> {
         let lines = vec![self.parent.line(log_type, message)];
         let (error, warning) = (i64::from(!is_missing), i64::from(is_missing));
         let counters = Counters { error, part_error: error, warning, ..Counters::default() };
-        let report = ItemReport { result: json!({ "asset": kept }), counters, lines };
+        let report = ItemReport { result: json!({ "asset": kept }), counters, lines, ..ItemReport::default() };
         self.parent.commit(self.context, &key(id), Effect::Nothing, move |_| report).await?;
         Ok(ControlFlow::Continue(kept))
     }

@@ -582,7 +582,7 @@ async fn each_bad_document_has_its_line_and_harms_nobody() {
         "PdfRipError: many.pdf: its pages could not be drawn: it has 31 pages; documents of at most 30 are drawn.",
         "UploadError: broken.pdf could not be processed: the PDF is damaged: no pages can be found in it.",
         "PdfRipError: secret.pdf: its pages could not be drawn: it is encrypted with a password.",
-        "PdfRipError: Page 2 of partly.pdf could not be drawn: the picture has 2000000 x 2000000 pixels",
+        "PdfRipError: Page 2 of partly.pdf could not be drawn: at a resolution of 72 it has 2000000 x 2000000 pixels",
     ] {
         assert!(log.contains(line), "{line}\n in \n{log}");
     }

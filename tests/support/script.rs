@@ -69,7 +69,7 @@ impl Call {
     /// Commits an item that counts as one file.
     pub async fn item(&self, key: &str) -> Result<bool, Failure> {
         let counters = Counters { success: 1, ..Counters::default() };
-        let report = ItemReport { result: json!(key), counters, lines: Vec::new() };
+        let report = ItemReport { result: json!(key), counters, lines: Vec::new(), ..ItemReport::default() };
         Ok(self.context.commit(Item(key.to_owned()), Effect::Nothing, move |_| report).await?.is_some())
     }
 

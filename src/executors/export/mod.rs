@@ -153,6 +153,7 @@ impl Export {
             // The archive counts as a file, as it always has.
             counters: Counters { success: 1, ..Counters::default() },
             lines: vec![line.about(None, plan.address, FileType::ExportJobZip)],
+            ..ItemReport::default()
         };
         context.commit(Item(ARCHIVE.to_owned()), Effect::Export(archive), move |_| report).await?;
         // What stays behind goes with the archive.
@@ -197,6 +198,7 @@ fn success(entry: &Entry, Made { bytes, notes, loss, stale, no_xmp }: Made) -> I
         result: json!(bytes),
         counters: Counters { success: 1, warning: remarks.len() as i64, ..Counters::default() },
         lines: [line].into_iter().chain(remarks).map(about).collect(),
+        ..ItemReport::default()
     }
 }
 

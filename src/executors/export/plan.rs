@@ -238,6 +238,7 @@ pub fn failure(shown: &Shown, why: Message) -> ItemReport {
         result: Value::Null,
         counters: Counters { error: 1, ..Counters::default() },
         lines: vec![line.about(shown.asset, shown.name.clone(), FileType::ExportJobRenderedFile)],
+        ..ItemReport::default()
     }
 }
 

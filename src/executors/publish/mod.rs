@@ -625,7 +625,7 @@ impl<'a> Run<'a> {
         let never_shown = refused.iter().map(|(row, _)| row).filter(is_new).map(|row| row.file_name.clone()).collect();
         let outcome = Outcome { is_other_unsound: *is_other_unsound, never_shown };
         let result = serde_json::to_value(outcome).map_err(|error| Failure::because(reason::other(error)))?;
-        Ok(ItemReport { result, counters, lines })
+        Ok(ItemReport { result, counters, lines, ..ItemReport::default() })
     }
 
     async fn search(&self, item: &str) -> Result<Search, Failure> {
@@ -717,7 +717,7 @@ impl<'a> Run<'a> {
             let counters = Counters { success: count, transfer_success: count, ..Counters::default() };
             let counters = if present || self.counts_removals() { counters } else { Counters::default() };
             let result = serde_json::to_value(&told).map_err(|error| Failure::because(reason::other(error)))?;
-            let report = ItemReport { result, counters, lines };
+            let report = ItemReport { result, counters, lines, ..ItemReport::default() };
             self.context.commit(Item(format!("{prefix}{number:010}")), Effect::Nothing, move |_| report).await?;
             number += 1;
         }
@@ -777,7 +777,7 @@ async fn take_number(
         Applied::PublishBegun(begun) if begun.is_older => {
             lines.push(newer);
             let counters = Counters { warning: 1, ..Counters::default() };
-            ItemReport { result: json!(Start { begun: *begun, live_seq: 0 }), counters, lines }
+            ItemReport { result: json!(Start { begun: *begun, live_seq: 0 }), counters, lines, ..ItemReport::default() }
         }
         Applied::PublishBegun(begun) => {
             ItemReport { result: json!(Start { begun: *begun, live_seq }), lines, ..ItemReport::default() }

@@ -258,7 +258,7 @@ impl Services {
             file_warning_count: counters.warning,
             file_duplicate_count: counters.duplicate,
             file_update_count: counters.update,
-            total_file_count: counters.processed() + counters.duplicate + counters.error,
+            total_file_count: counters.files(),
             transfer_success_count: counters.transfer_success,
             transfer_error_count: counters.transfer_error,
             transfer_warning_count: counters.transfer_warning,

@@ -33,6 +33,8 @@ pub struct ItemReport {
     pub counters: Counters,
     /// Lines about an asset that have no number yet get that of the asset the effect made.
     pub lines: Vec<LogLine>,
+    /// Items that are found to be there with this one, beside those that were planned.
+    pub more_items: usize,
 }
 
 impl ItemReport {
@@ -48,6 +50,14 @@ impl ItemReport {
         let report = Self::of_problems(lines);
         Self { counters: Counters { part_error: report.counters.error, ..report.counters }, ..report }
     }
+}
+
+/// How many items a run has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Planned {
+    /// An earlier attempt may have found that there are more.
+    AtLeast(i64),
+    Exactly(i64),
 }
 
 /// What a run does just now.
@@ -211,16 +221,21 @@ impl Store {
     }
 
     /// Says how many units of work the run has, those done before included.
-    pub async fn plan_items(&self, fence: Fence, total: i64) -> Result<(), AttemptError> {
+    pub async fn plan_items(&self, fence: Fence, planned: Planned) -> Result<(), AttemptError> {
+        let (total, is_least) = match planned {
+            Planned::AtLeast(total) => (total, true),
+            Planned::Exactly(total) => (total, false),
+        };
         self.write(move |tx| {
             Box::pin(async move {
                 let result = sqlx::query(
-                    "UPDATE instance SET items_total = $3
+                    "UPDATE instance SET items_total = CASE WHEN $4 THEN max(items_total, $3) ELSE $3 END
                      WHERE id = $1 AND attempt = $2 AND state IN ('Running', 'Stopping')",
                 )
                 .bind(fence.instance.0)
                 .bind(fence.attempt)
                 .bind(total)
+                .bind(is_least)
                 .execute(tx)
                 .await
                 .map_err(StoreError::doing("write progress"))?;
@@ -253,7 +268,7 @@ impl Store {
                     }
                     let report = report(&applied);
                     insert_item(tx, fence.instance, &key, &report.result, now).await?;
-                    count(tx, fence, &report.counters, 1, now).await?;
+                    count(tx, fence, &report.counters, (1, report.more_items), now).await?;
                     let lines = number_lines(report.lines, applied.asset());
                     lines::insert(tx, lines.iter().map(|line| (fence.instance, line)), now).await?;
                     Ok(Some(applied))
@@ -276,7 +291,7 @@ impl Store {
     ) -> Result<(), AttemptError> {
         self.write(move |tx| {
             Box::pin(async move {
-                count(tx, fence, &counters, 0, now).await?;
+                count(tx, fence, &counters, (0, 0), now).await?;
                 lines::insert(tx, new_lines.iter().map(|line| (fence.instance, line)), now).await?;
                 Ok(())
             })
@@ -496,7 +511,7 @@ async fn count(
     tx: &mut Transaction,
     fence: Fence,
     counters: &Counters,
-    items: i64,
+    (items, more): (i64, usize),
     now: DateTime<Utc>,
 ) -> Result<(), AttemptError> {
     let result = sqlx::query(
@@ -505,7 +520,7 @@ async fn count(
              duplicate_count = duplicate_count + $6, update_count = update_count + $7,
              transfer_success_count = transfer_success_count + $8, transfer_error_count = transfer_error_count + $9,
              transfer_warning_count = transfer_warning_count + $10, items_done = items_done + $11,
-             items_total = max(items_total, items_done + $11), progress_at = $12, left_out_count = left_out_count + $13,
+             items_total = max(items_total + $16, items_done + $11), progress_at = $12, left_out_count = left_out_count + $13,
              part_count = part_count + $14, part_error_count = part_error_count + $15
          WHERE id = $1 AND attempt = $2 AND state IN ('Running', 'Stopping')",
     )
@@ -524,6 +539,7 @@ async fn count(
     .bind(counters.left_out)
     .bind(counters.part)
     .bind(counters.part_error)
+    .bind(i64::try_from(more).unwrap_or(i64::MAX >> 1))
     .execute(tx)
     .await
     .map_err(StoreError::doing("count"))?;

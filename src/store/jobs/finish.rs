@@ -151,7 +151,8 @@ async fn close(tx: &mut Transaction, finishes: &[Finish]) -> Result<Vec<usize>, 
          SET state = 'Done', outcome = f.outcome, finished_at = f.now, fatal_error = f.fatal, lease_owner = NULL,
              lease_expires_at = NULL, progress_items = '[]',
              failures = failures + CASE f.outcome WHEN 'Failed' THEN 1 ELSE 0 END,
-             file_count = success_count + update_count + duplicate_count + error_count
+             file_count = success_count + update_count - part_count + duplicate_count + error_count - part_error_count,
+             items_total = CASE f.outcome WHEN 'Succeeded' THEN items_done ELSE items_total END
          FROM (SELECT value ->> 0 AS id, value ->> 1 AS attempt, value ->> 2 AS state, value ->> 3 AS outcome,
                       value ->> 4 AS now, value ->> 5 AS fatal
                FROM json_each($1)) AS f

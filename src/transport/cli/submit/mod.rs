@@ -41,6 +41,7 @@ const FIRINGS: usize = 5;
 Examples:
   prepress submit job.xml --wait
   prepress submit --kind uploadDirectory --company Acme --dir spring --publish Full --wait
+  prepress submit --kind uploadDirectory --company Acme --dir papers --pages=300
   prepress submit --kind uploadUrls --company Acme --url https://example.com/a.jpg
   prepress submit --kind imageServingPublish --name Nightly --schedule '0 0 2 * * ?' --dry-run")]
 pub struct SubmitArgs {
@@ -69,6 +70,17 @@ pub struct SubmitArgs {
     /// or number (stored as NAME-1); default: as the company or the configuration says
     #[arg(long, value_name = "WHAT", conflicts_with = "file", help_heading = "Instead of a file")]
     same_name: Option<SameName>,
+    /// Make the pages of PDF, PostScript and Illustrator files assets, at so many pixels per inch, 1 to 2400 (without a number: 150)
+    #[arg(
+        long,
+        value_name = "RESOLUTION",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "150",
+        conflicts_with = "file",
+        help_heading = "Instead of a file"
+    )]
+    pages: Option<f64>,
     /// Set script that groups the new assets, once for each; see: prepress preset list
     #[arg(long = "sets", value_name = "HANDLE", conflicts_with = "file", help_heading = "Instead of a file")]
     set_scripts: Vec<String>,

@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json, json};
 use super::{SubmitArgs, fields};
 use crate::contract::Contract;
 use crate::model::handle;
-use crate::model::job::PublishType;
+use crate::model::job::{PageProcess, PublishType};
 use crate::model::kind::JobKind;
 use crate::service::jobs::SubmitJobParam;
 use crate::store::companies::Company;
@@ -131,13 +131,14 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
 /// A flag that says nothing to this kind would be passed over without a word.
 fn refuse_others(kind: JobKind, args: &SubmitArgs) -> Result<(), Failure> {
     use JobKind::{ImageServingPublish, UploadDirectory, UploadUrls};
-    let flags: [(&str, bool, &[JobKind]); 8] = [
+    let flags: [(&str, bool, &[JobKind]); 9] = [
         ("--dir", args.dir.is_some(), &[UploadDirectory]),
         ("--dest", args.dest.is_some(), &[UploadDirectory]),
         ("--flat", args.flat, &[UploadDirectory]),
         ("--url", !args.urls.is_empty(), &[UploadUrls]),
         ("--overwrite", args.overwrite, &[UploadDirectory, UploadUrls]),
         ("--same-name", args.same_name.is_some(), &[UploadDirectory, UploadUrls]),
+        ("--pages", args.pages.is_some(), &[UploadDirectory, UploadUrls]),
         ("--sets", !args.set_scripts.is_empty(), &[UploadDirectory, UploadUrls]),
         ("--publish", args.publish.is_some(), &[UploadDirectory, UploadUrls, ImageServingPublish]),
     ];
@@ -155,6 +156,7 @@ fn from_flags(kind: JobKind, args: &SubmitArgs) -> Result<SubmitJobParam, Failur
     refuse_others(kind, args)?;
     let publish = |publish_type: PublishType| json!({"publishType": publish_type, "emailSetting": args.email});
     let sets = (!args.set_scripts.is_empty()).then(|| json!({"autoSetsArray": args.set_scripts}));
+    let pages = args.pages.map(|resolution| json!({"process": PageProcess::Rasterize, "resolution": resolution}));
     let mut order = match kind {
         JobKind::UploadDirectory => {
             let dir = args.dir.as_deref().ok_or_else(|| {
@@ -187,6 +189,11 @@ fn from_flags(kind: JobKind, args: &SubmitArgs) -> Result<SubmitJobParam, Failur
                 .hint("write it as a file; prepress submit takes XML and JSON"));
         }
     };
+    if let Some(pages) = pages {
+        for options in ["pdfOptions", "postScriptOptions", "illustratorOptions"] {
+            order[options] = pages.clone();
+        }
+    }
     order["emailSetting"] = json!(args.email.unwrap_or_default());
     without_unset(&mut order);
     Ok(SubmitJobParam {
