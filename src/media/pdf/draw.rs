@@ -333,13 +333,19 @@ fn user_unit(page: &PdfPage<'_>) -> f64 {
 /// Four as drawn, and half of it again for what drawing and tiles take.
 const BYTES_A_PIXEL: u64 = 6;
 
+/// Of a page, whatever the configuration allows.
+const LONGEST_SIDE: u16 = u16::MAX;
+
 /// Why a page is not drawn at this resolution, and at which it would be.
 fn too_large((wide, high): (u64, u64), resolution: f64, limits: &Limits) -> String {
     let (side, pixels) = (wide.max(high) as f64, wide as f64 * high as f64);
     let needed = pixels * BYTES_A_PIXEL as f64;
     let bounds = [
         ((limits.max_pixels as f64 / pixels).sqrt(), format!("{} pixels (media.max_pixels)", limits.max_pixels)),
-        (f64::from(limits.max_side) / side, format!("{} pixels a side (media.max_side)", limits.max_side)),
+        (
+            f64::from(limits.max_side) / side,
+            format!("{} pixels a side (media.max_side, of which pages have {LONGEST_SIDE} at most)", limits.max_side),
+        ),
         (
             (limits.max_memory as f64 / needed).sqrt(),
             format!(
@@ -390,16 +396,11 @@ impl Sheet {
         let scale = resolution / POINTS_PER_INCH * user_unit(page);
         let pixels = |points: f64| (points * scale).round().max(1.0) as u64;
         let (wide, high) = (pixels(width), pixels(height));
-        let fits = limits
-            .check_size(wide, high)
-            .and_then(|()| limits.check_memory(wide.saturating_mul(high).saturating_mul(BYTES_A_PIXEL)));
-        let Ok(()) = fits else {
-            return Err(Page::Unusable(too_large((wide, high), resolution, limits)));
-        };
-        let side = |pixels: u64| {
-            let side_of_all = Limits { max_side: u16::MAX.into(), ..limits.clone() };
-            u16::try_from(pixels).map_err(|_| Page::Unusable(too_large((wide, high), resolution, &side_of_all)))
-        };
+        let limits = &Limits { max_side: limits.max_side.min(LONGEST_SIDE.into()), ..limits.clone() };
+        let too_large = || Page::Unusable(too_large((wide, high), resolution, limits));
+        let needed = wide.saturating_mul(high).saturating_mul(BYTES_A_PIXEL);
+        limits.check_size(wide, high).and_then(|()| limits.check_memory(needed)).map_err(|_| too_large())?;
+        let side = |pixels: u64| u16::try_from(pixels).map_err(|_| too_large());
         let fit = Affine::scale_non_uniform(wide as f64 / width, high as f64 / height);
         let turned = Affine::new(match page.rotation() {
             Rotation::None => [1.0, 0.0, 0.0, -1.0, 0.0, up],
@@ -538,6 +539,9 @@ mod tests {
         assert!(why.ends_with("at most 1000000 pixels (media.max_pixels); a resolution of up to 50 would do"), "{why}");
         let short = Limits { max_side: 1_000, ..Limits::default() };
         let why = too_large((2000, 10), 0.9, &short);
-        assert!(why.ends_with("at most 1000 pixels a side (media.max_side)"), "{why}");
+        assert!(
+            why.ends_with("at most 1000 pixels a side (media.max_side, of which pages have 65535 at most)"),
+            "{why}"
+        );
     }
 }

@@ -35,8 +35,9 @@ pub(super) fn avif(
     let needed = u64::from(colors.width) * u64::from(colors.height) * each;
     if needed > limits.max_memory {
         let limit = limits.max_memory;
-        let why =
-            format!("encoding it as AVIF takes {needed} bytes of memory; at most {limit} are given to one picture");
+        let why = format!(
+            "encoding it as AVIF takes {needed} bytes of memory; at most {limit} are given to one picture, its share of media.memory"
+        );
         return Err(MediaError::NotDrawn { why });
     }
     // The threads are those of the process: as many as it was given.
