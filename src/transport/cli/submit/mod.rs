@@ -74,13 +74,11 @@ pub struct SubmitArgs {
     #[arg(
         long,
         value_name = "RESOLUTION",
-        num_args = 0..=1,
         require_equals = true,
-        default_missing_value = "150",
         conflicts_with = "file",
         help_heading = "Instead of a file"
     )]
-    pages: Option<f64>,
+    pages: Option<Option<f64>>,
     /// Set script that groups the new assets, once for each; see: prepress preset list
     #[arg(long = "sets", value_name = "HANDLE", conflicts_with = "file", help_heading = "Instead of a file")]
     set_scripts: Vec<String>,
