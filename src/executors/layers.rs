@@ -2,7 +2,7 @@
 //!
 //! | item | what it commits |
 //! |---|---|
-//! | `keys` | nothing, but the run has so many more items: what each layer is known by ([`keys`]), which the layers that are made since would answer otherwise |
+//! | `keys` | what each layer is known by ([`keys`]), which the layers that are made since would answer otherwise, and how many items follow |
 //! | `layer:7` | the layer that Photoshop knows as 7: its asset, its pyramid and thumbnail, its words |
 //! | `layers` | layers that the file no longer has go to the trash |
 //! | `template` | the template of the layers, or none |
@@ -39,8 +39,8 @@ use crate::store::assets::sets::{Member, NewSet};
 use crate::store::effect::{Applied, Effect};
 use crate::store::jobs::attempt::ItemReport;
 
-/// Items beside those of layers: `layers`, `template` and `end`.
-const ITEMS_BESIDE: usize = 3;
+/// Items beside those of layers: `keys`, `layers`, `template` and `end`.
+const ITEMS_BESIDE: u32 = 4;
 
 /// Folders for groups in groups: as many levels as IPS shows.
 const DEEPEST_FOLDER: usize = 5;
@@ -170,7 +170,8 @@ impl Work<'_> {
         let known = self.context.reads().known_layers(self.context.run.company, self.parent.asset).await?;
         let shown = |layer: &Layer| Shown { number: layer.number, id: layer.id, facts: self.facts(layer, found) };
         let keys = keys(&found.layers.iter().map(shown).collect::<Vec<_>>(), &known);
-        let more_items = found.layers.iter().filter(|layer| layer.frame.is_some()).count() + ITEMS_BESIDE;
+        let shown = found.layers.iter().filter(|layer| layer.frame.is_some()).count();
+        let more_items = u32::try_from(shown).unwrap_or(u32::MAX).saturating_add(ITEMS_BESIDE);
         let report = ItemReport { result: json!(keys), more_items, ..ItemReport::default() };
         let noted = self.parent.commit(self.context, KEYS, Effect::Nothing, move |_| report).await?;
         Ok(process::unless_passed(&noted).map_continue(|()| keys))

@@ -3,7 +3,7 @@
 //!
 //! | item | what it commits |
 //! |---|---|
-//! | `parts` | nothing, but the run has so many more items |
+//! | `parts` | how many items follow |
 //! | `page:3` | the page: its asset, its pyramid and thumbnail |
 //! | `pages` | pages that the file no longer has go to the trash |
 //! | `end` | nothing more: a later attempt need not look at the file |
@@ -37,7 +37,7 @@ use crate::store::effect::{Applied, Effect};
 use crate::store::jobs::attempt::ItemReport;
 
 /// Items beside those of pages: `pages` and `end`.
-const ITEMS_BESIDE: usize = 2;
+const ITEMS_BESIDE: u32 = 2;
 
 /// What the keys of the parts begin with that are made of a TIFF.
 pub fn prefixes(pages: TiffPages) -> &'static [&'static str] {
@@ -95,7 +95,7 @@ impl Work<'_> {
     async fn make(&self, done: &BTreeMap<String, Value>) -> Result<ControlFlow<(), Vec<LogLine>>, Unmade> {
         let PagesFound { count, is_whole } = self.count().await?;
         let keys: Vec<String> = (2..=count).map(key).collect();
-        self.parent.found_parts(self.context, keys.len() + ITEMS_BESIDE).await?;
+        self.parent.found_parts(self.context, count.saturating_sub(1).saturating_add(ITEMS_BESIDE)).await?;
         let missing: Vec<u32> = (2..=count).filter(|page| !done.contains_key(&key(*page))).collect();
         let mut drawn = stream::iter(missing)
             .take_while(|_| std::future::ready(!self.context.stop_token().is_cancelled()))

@@ -2,7 +2,7 @@
 //!
 //! | item | what it commits |
 //! |---|---|
-//! | `parts` | nothing, but the run has so many more items |
+//! | `parts` | how many items follow |
 //! | `page:3` | the page: its asset, its pyramid and thumbnail, its words and links |
 //! | `pages` | pages that the file no longer has go to the trash |
 //! | `catalog` | the eCatalog of the pages, or none |
@@ -50,7 +50,7 @@ use crate::store::jobs::attempt::ItemReport;
 const AT_ONCE: u32 = 8;
 
 /// Items beside those of pages: `thumbnail`, `pages`, `catalog` and `end`.
-const ITEMS_BESIDE: usize = 4;
+const ITEMS_BESIDE: u32 = 4;
 
 /// What pages are drawn at when an order does not say.
 pub const DEFAULT_RESOLUTION: f64 = 150.0;
@@ -304,7 +304,7 @@ impl Work<'_> {
                 None => Ok(ControlFlow::Continue(())),
             };
         }
-        self.parent.found_parts(self.context, document.count.found as usize + ITEMS_BESIDE).await?;
+        self.parent.found_parts(self.context, document.count.found.saturating_add(ITEMS_BESIDE)).await?;
         let keys: Vec<String> = (1..=self.claimed(&document)).map(|page| format!("page:{page}")).collect();
         let (mut pages, mut fonts) = (pages_of(done), fonts_of(done));
         let missing: Vec<u32> = (1..=document.count.found).filter(|page| !pages.contains_key(page)).collect();

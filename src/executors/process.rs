@@ -460,9 +460,10 @@ impl Parent {
         context.commit(Item(format!("{}{key}", self.prefix)), effect, report).await
     }
 
-    /// Says how many items its parts are, before the first of them is made: so that a run does not look as good as done.
-    pub async fn found_parts(&self, context: &Context, items: usize) -> Result<(), Failure> {
-        let report = ItemReport { more_items: items, ..ItemReport::default() };
+    /// Says how many items there are of its parts, beside this one, before the first of them is made: so that a run does not look as
+    /// good as done.
+    pub async fn found_parts(&self, context: &Context, items: u32) -> Result<(), Failure> {
+        let report = ItemReport { more_items: items.saturating_add(1), ..ItemReport::default() };
         self.commit(context, "parts", Effect::Nothing, move |_| report).await?;
         Ok(())
     }

@@ -244,7 +244,8 @@ struct Stored {
 
 impl Work<'_> {
     async fn make(&self, presets: &[PropertySetId], done: &BTreeMap<String, Value>) -> Result<(), Failure> {
-        self.parent.found_parts(self.context, presets.len() + usize::from(presets.len() > 1) + 1).await?;
+        let items = presets.len() + usize::from(presets.len() > 1) + 1;
+        self.parent.found_parts(self.context, u32::try_from(items).unwrap_or(u32::MAX)).await?;
         let mut made = Vec::new();
         for preset in presets {
             self.context.checkpoint()?;

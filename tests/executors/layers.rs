@@ -594,6 +594,16 @@ async fn layers_are_known_again_as_if_nothing_had_crashed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn layers_are_items_before_they_are_made() {
+    let world = world().await;
+    let layers = ["One", "Two", "Three"].map(|name| full(name, (0, 0, 40, 30), [90, 20, 10]));
+    world.put("in/ad.psd", &Psd::rgb((40, 30), layers.to_vec()).bytes());
+    world
+        .counts_its_items(UPLOAD, order(json!({ "createTemplate": true })), "SELECT 1 FROM item WHERE key LIKE '%keys'")
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hostile_layers_cost_their_own_lines() {
     let world = World::with(|settings| settings.media.max_pages = 50).await;
     let good = || vec![full("Good", (0, 0, 8, 8), [1; 3])];

@@ -119,6 +119,13 @@ async fn all_pages_become_assets() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_are_items_before_they_are_made() {
+    let world = World::with(|settings| settings.media.tiff_pages = TiffPages::All).await;
+    write(&world, "scan.tif", 3);
+    world.counts_its_items(UPLOAD, directory("in"), "SELECT 1 FROM item WHERE key LIKE '%parts'").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn more_pages_than_are_allowed_are_none() {
     let world = World::with(|settings| {
         settings.media.tiff_pages = TiffPages::All;

@@ -464,6 +464,16 @@ async fn fonts_that_are_missing_are_told_of_after_a_crash() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_are_items_before_they_are_drawn() {
+    let world = World::new().await;
+    world.put("in/book.pdf", &pdf(&vec![page("20 20 90 60 re f"); 20]));
+    world.put("in/leaf.pdf", &pdf(&[page("10 10 90 60 re f")]));
+    let order = order("pdfOptions", json!({ "process": "Rasterize", "resolution": 30 }));
+    let both = "SELECT 1 FROM item WHERE key LIKE '%parts' LIMIT 1 OFFSET 1";
+    world.counts_its_items(UPLOAD, order, both).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pages_survive_crashes_and_are_drawn_once() {
     let pages: Vec<PageOf> = (1..=20).map(|n| page(&text(&format!("Page {n}"), 20, 100))).collect();
     let world = World::new().await;

@@ -206,6 +206,20 @@ async fn what_a_video_is_comes_into_its_facts() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn renditions_are_items_before_they_are_made() {
+    for sizes in [&[48][..], &[48, 32]] {
+        let world = World::new().await;
+        let mut presets = Vec::new();
+        for size in sizes {
+            presets.push(preset(&world, &size.to_string(), &[("width", &size.to_string())]).await);
+        }
+        let presets: Vec<&str> = presets.iter().map(String::as_str).collect();
+        world.put("in/film.mp4", &film("64x48", 1));
+        world.counts_its_items(UPLOAD, order(by(&presets)), "SELECT 1 FROM item WHERE key LIKE '%parts'").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_frame_that_is_asked_for_shows_a_video() {
     let world = World::with(|settings| settings.media.thumbnail_side = 64).await;
     world.put("in/film.mp4", &red_then_blue());

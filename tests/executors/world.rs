@@ -356,6 +356,20 @@ impl World {
         (self.second_half(claimed, meanwhile).await, true)
     }
 
+    /// What a run knows of its items once it has found the parts of a file is what it has in the end, also after another attempt.
+    pub async fn counts_its_items(&self, kind: JobKind, order: Value, found: &'static str) {
+        let items = async || self.query("SELECT items_done, items_total FROM instance ORDER BY id DESC LIMIT 1").await;
+        let known = std::cell::Cell::new(0);
+        let meanwhile = async || {
+            let found = items().await;
+            let [done, total] = [0, 1].map(|at| found[0][at].as_i64().unwrap());
+            assert!(done < total, "{done} of {total} items were done");
+            known.set(total);
+        };
+        self.run_in_two(kind, order, Moment::Finds(found), meanwhile).await.0.succeeded();
+        assert_eq!(items().await, [[json!(known.get()), json!(known.get())]]);
+    }
+
     /// What comes of the work if it ends before the moment.
     async fn until<F: Future + Unpin>(&self, moment: Moment, work: F) -> Option<F::Output> {
         match moment {

@@ -14,7 +14,7 @@ use prepress::model::state::State;
 use prepress::store::Store;
 use prepress::store::effect::Effect;
 use prepress::store::jobs::Fence;
-use prepress::store::jobs::attempt::{AttemptError, ItemReport, Progress, Release};
+use prepress::store::jobs::attempt::{AttemptError, ItemReport, Planned, Progress, Release};
 use prepress::store::jobs::claim::{FreeSlots, Lease};
 use prepress::store::jobs::control::Stop;
 use prepress::store::jobs::finish::Ending;
@@ -186,7 +186,7 @@ impl Model {
         let counters = Counters { success: 1, ..Counters::default() };
         let logged = store.log_lines(fence, vec![line], counters, now).await;
         let shown = store.show_progress(fence, Progress::default(), now).await;
-        let planned = store.plan_items(fence, prepress::store::jobs::attempt::Planned::AtLeast(4)).await;
+        let planned = store.plan_items(fence, Planned::AtLeast(4)).await;
         let forgotten = store.forget_export(fence, fence.instance).await;
         let met = store.meet_trees(fence, Vec::new(), now).await;
         let good = match self.holds(fence) {

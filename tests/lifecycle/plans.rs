@@ -42,7 +42,7 @@ use prepress::store::assets::marking::Marking;
 use prepress::store::assets::query::{Search, Sort};
 use prepress::store::effect::{Applied, Effect};
 use prepress::store::jobs::Fence;
-use prepress::store::jobs::attempt::{ItemReport, Progress, Release};
+use prepress::store::jobs::attempt::{ItemReport, Planned, Progress, Release};
 use prepress::store::jobs::claim::{FreeSlots, Lease};
 use prepress::store::jobs::control::{Control, RunNow};
 use prepress::store::jobs::finish::Ending;
@@ -453,7 +453,7 @@ async fn work(store: &Store, clock: &dyn prepress::clock::Clock) {
     assert!(fences.len() >= 3, "the jobs that were submitted are taken");
     call("heartbeat", store.heartbeat(fences.clone(), now)).await.unwrap();
     let fence = fences[0];
-    call("attempt", store.plan_items(fence, prepress::store::jobs::attempt::Planned::AtLeast(1))).await.unwrap();
+    call("attempt", store.plan_items(fence, Planned::AtLeast(1))).await.unwrap();
     let line = LogLine::new(LogType::JobInfo, Message::new("reason-internal"));
     let report = ItemReport { lines: vec![line.clone()], ..ItemReport::default() };
     call("attempt", store.commit_item(fence, "one".to_owned(), Effect::Nothing, |_| report, now)).await.unwrap();

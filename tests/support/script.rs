@@ -68,8 +68,13 @@ impl Call {
 
     /// Commits an item that counts as one file.
     pub async fn item(&self, key: &str) -> Result<bool, Failure> {
+        self.item_with(key, 0).await
+    }
+
+    /// The same of one that brings so many more with it.
+    pub async fn item_with(&self, key: &str, more_items: u32) -> Result<bool, Failure> {
         let counters = Counters { success: 1, ..Counters::default() };
-        let report = ItemReport { result: json!(key), counters, lines: Vec::new(), ..ItemReport::default() };
+        let report = ItemReport { result: json!(key), counters, more_items, ..ItemReport::default() };
         Ok(self.context.commit(Item(key.to_owned()), Effect::Nothing, move |_| report).await?.is_some())
     }
 

@@ -34,7 +34,7 @@ pub struct ItemReport {
     /// Lines about an asset that have no number yet get that of the asset the effect made.
     pub lines: Vec<LogLine>,
     /// Items that are found to be there with this one, beside those that were planned.
-    pub more_items: usize,
+    pub more_items: u32,
 }
 
 impl ItemReport {
@@ -511,7 +511,7 @@ async fn count(
     tx: &mut Transaction,
     fence: Fence,
     counters: &Counters,
-    (items, more): (i64, usize),
+    (items, more): (i64, u32),
     now: DateTime<Utc>,
 ) -> Result<(), AttemptError> {
     let result = sqlx::query(
@@ -539,7 +539,7 @@ async fn count(
     .bind(counters.left_out)
     .bind(counters.part)
     .bind(counters.part_error)
-    .bind(i64::try_from(more).unwrap_or(i64::MAX >> 1))
+    .bind(more)
     .execute(tx)
     .await
     .map_err(StoreError::doing("count"))?;
