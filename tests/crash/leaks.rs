@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::watched::{Held, children, left_in};
+use crate::watched::{Held, comes_to_rest, left_in};
 use crate::{catalogue, login, number, open, serve};
 
 /// Submits a job by SOAP.
@@ -50,17 +50,6 @@ fn job(round: usize, assets: &[i64]) -> String {
     }
 }
 
-/// What a daemon holds once its children are gone: one that has done its last order ends a moment after the run that it
-/// was for, and until then the daemon has pipes to it.
-async fn held_at_rest(pid: u32) -> Held {
-    let patience = std::time::Instant::now() + std::time::Duration::from_secs(60);
-    while !children(pid).is_empty() && std::time::Instant::now() < patience {
-        tokio::task::yield_now().await;
-    }
-    assert_eq!(children(pid), Vec::<u32>::new());
-    Held::by(pid)
-}
-
 fn files_below(folder: &Path) -> usize {
     let entries = std::fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
     entries.map(|path| if path.is_dir() { files_below(&path) } else { 1 }).sum()
@@ -95,7 +84,8 @@ async fn after_a_thousand_jobs_a_daemon_holds_what_it_held_after_two_hundred() {
             tokio::task::yield_now().await;
         }
         let blobs = files_below(&data.join("blobs"));
-        held.push((held_at_rest(process.id()).await, blobs));
+        comes_to_rest(process.id(), &data).await;
+        held.push((Held::by(process.id()), blobs));
     }
     let [_, (warm, few_blobs), (last, blobs)] = held[..] else { unreachable!() };
     let counted = number(&mut database, "SELECT count(*) FROM instance").await;
@@ -109,7 +99,6 @@ async fn after_a_thousand_jobs_a_daemon_holds_what_it_held_after_two_hundred() {
     assert!(last.threads <= warm.threads + 4, "threads: {warm:?}, then {last:?}");
     assert!(last.memory < warm.memory + (32 << 20), "memory: {warm:?}, then {last:?}");
     assert_eq!(blobs, few_blobs, "the same jobs make the same files");
-    assert_eq!(left_in(&data.join("scratch")), Vec::<String>::new());
     assert_eq!(left_in(&data.join("blobs/tmp")), Vec::<String>::new());
     let wal = std::fs::metadata(data.join("prepress.db-wal")).map_or(0, |facts| facts.len());
     assert!(wal < 64 << 20, "{wal} bytes of WAL");

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use serde_json::json;
 use sqlx::{Connection, Row};
 
-use crate::watched::{Peak, left_in};
+use crate::watched::{Peak, comes_to_rest};
 use crate::{catalogue, open, prepress as command, serve};
 
 fn tool(name: &str, arguments: &[&str]) -> String {
@@ -86,8 +86,8 @@ async fn a_hundred_megapixels_fit_and_what_does_not_is_refused_by_its_header() {
     }
     prepress::daemon::parts::install_crypto();
     assert_eq!(reqwest::get(format!("http://{}/readyz", process.address)).await.unwrap().status(), 200);
+    comes_to_rest(process.id(), &data).await;
     assert_eq!(process.terminate(), Some(0));
-    assert_eq!(left_in(&data.join("scratch")), Vec::<String>::new());
     assert!(peak.total() < MEMORY, "{peak:?} of {MEMORY}");
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::json;
 
-use crate::watched::{Peak, children, is_there, left_in};
+use crate::watched::{Peak, children, comes_to_rest, is_there, left_in};
 use crate::{catalogue, has_suspects, number, open, run, serve};
 
 const PAGES: usize = 1000;
@@ -98,10 +98,8 @@ async fn killed_at_any_moment_a_document_has_each_page_once() {
     }
     let last: Vec<(String, i64)> = sqlx::query_as(items).fetch_all(&mut database).await.unwrap();
     assert!(committed.iter().all(|checkpoint| last.contains(checkpoint)), "what was committed was made again");
-    let at_work = children(process.id());
-    assert!(at_work.is_empty(), "{at_work:?} are left");
+    comes_to_rest(process.id(), &data).await;
     assert_eq!(process.terminate(), Some(0));
-    assert_eq!(left_in(&data.join("scratch")), Vec::<String>::new());
     assert_eq!(left_in(&data.join("blobs/tmp")), Vec::<String>::new());
     assert!(peak.total() < MEMORY, "{peak:?} of {MEMORY}");
 }

@@ -22,6 +22,17 @@ pub fn children(pid: u32) -> Vec<u32> {
     tasks.filter_map(of_task).flatten().collect()
 }
 
+/// Waits until the children of a daemon with this data folder are gone with their folders: one that has done its last order
+/// ends a moment after the run that it was for, its folder a moment after it, and until then the daemon has pipes to it.
+pub async fn comes_to_rest(pid: u32, data: &Path) {
+    let scratch = data.join("scratch");
+    let patience = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while !(children(pid).is_empty() && left_in(&scratch).is_empty()) && std::time::Instant::now() < patience {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!((children(pid), left_in(&scratch)), (Vec::new(), Vec::new()));
+}
+
 pub fn is_there(pid: u32) -> bool {
     // One that has ended and that nobody has asked after is a zombie, and has no memory any more.
     peak(pid).is_some()
