@@ -52,7 +52,8 @@ pub struct Media {
     pub thumbnail_side: u32,
     pub max_pixels: u64,
     pub max_side: u32,
-    pub memory: Size,
+    /// Without it, so much that each core has enough for a page of A3 at 600 dpi.
+    pub memory: Option<Size>,
     pub max_pages: u32,
     pub page_time: Period,
     pub picture_time: Period,
@@ -84,7 +85,7 @@ impl Default for Media {
             thumbnail_side: 256,
             max_pixels: 500_000_000,
             max_side: 65_535,
-            memory: Size::mib(512),
+            memory: None,
             max_pages: 5_000,
             page_time: Period::minutes(1),
             picture_time: Period::minutes(30),
@@ -112,7 +113,9 @@ impl Section for Media {
         check.range("max_pages", self.max_pages, 1, 100_000);
         check.range("page_time", self.page_time, Period::seconds(1), Period::hours(1));
         check.range("picture_time", self.picture_time, Period::seconds(1), Period::days(1));
-        check.range("memory", self.memory, Size::mib(64), Size::gib(1024));
+        if let Some(memory) = self.memory {
+            check.range("memory", memory, Size::mib(64), Size::gib(1024));
+        }
         check.range("video_time", self.video_time, Period::minutes(1), Period::days(7));
         check.range("video_memory", self.video_memory, Size::gib(1), Size::gib(1024));
     }

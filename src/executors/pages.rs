@@ -23,11 +23,13 @@ use serde_json::{Value, json};
 use super::pictures::{self, Unmade};
 use super::process::{self, Parent, Processing};
 use super::recipe;
+use super::settings::Room;
 use super::{Bytes, Context, Failure, Workshop, reason};
 use crate::assets::blobs::{Blob, BlobError, Draft};
 use crate::media::child::{ChildError, Folder};
 use crate::media::pdf::{
     self, Drawing, DrawnPage, Fonts, LinkTarget, OpenError, PageColor, PageCount, PageFacts, PixelBox, TreeFaults,
+    Undrawn,
 };
 use crate::media::postscript;
 use crate::media::{self, Format};
@@ -133,6 +135,16 @@ pub fn prefixes(format: Format, options: &ProcessingOptions) -> &'static [&'stat
 /// What the options ask of such a document, if anything.
 pub fn asked(format: Format, options: &ProcessingOptions) -> Option<PageProcess> {
     Plan::of(format, options).map(|plan| plan.process)
+}
+
+/// The option without which a file that is taken for a picture has none. A PDF is read as it is.
+pub fn not_asked(format: Format, options: &ProcessingOptions) -> Option<&'static str> {
+    let (option, is_there) = match format {
+        Format::PostScript | Format::Eps => ("postScriptOptions", options.post_script_options.is_some()),
+        Format::Illustrator => ("illustratorOptions", options.illustrator_options.is_some()),
+        _ => return None,
+    };
+    (!is_there).then_some(option)
 }
 
 /// What is wrong with the pages of a document.
@@ -247,22 +259,11 @@ pub async fn make_pages(
     if process::is_over(&done) {
         return Ok(());
     }
-    let work = Work { context, workshop, parent, plan, marking: processing.marking };
+    let work = Work { context, workshop, parent, plan, marking: processing.marking, counted };
     match work.make(&done).await {
-        Ok(ControlFlow::Continue(())) => {
-            let success = i64::from(counted == Counted::WithPages);
-            work.end(ItemReport { counters: Counters { success, ..Counters::default() }, ..ItemReport::default() })
-                .await
-        }
+        Ok(ControlFlow::Continue(end)) => work.end(end).await,
         Ok(ControlFlow::Break(())) => Ok(()),
-        Err(Unmade::Refused(why)) => {
-            let lines = vec![work.refused(why).await?];
-            work.end(match counted {
-                Counted::AsFiled => ItemReport::of_problems_of_parts(lines),
-                Counted::WithPages => ItemReport::of_problems(lines),
-            })
-            .await
-        }
+        Err(Unmade::Refused(why)) => work.end(work.report_of(vec![work.refused(why).await?])).await,
         Err(Unmade::Failed(failure)) => Err(failure),
     }
 }
@@ -273,6 +274,8 @@ struct Document {
     /// Holds the file while it is needed.
     _folder: Option<Folder>,
     count: PageCount,
+    /// What it takes to read it.
+    room: Room,
 }
 
 /// A page whose files are in the store.
@@ -288,25 +291,24 @@ struct Work<'a> {
     parent: &'a Parent,
     plan: Plan,
     marking: Marking,
+    counted: Counted,
 }
+
+type Outcome = Result<Stored, Undrawn>;
 
 type Pages = BTreeMap<u32, Option<AssetId>>;
 
 impl Work<'_> {
-    /// Breaks off where nothing more is made of the document.
-    async fn make(&self, done: &BTreeMap<String, Value>) -> Result<ControlFlow<()>, Unmade> {
+    /// Gives the report of the end, or breaks off where nothing more is made of the document.
+    async fn make(&self, done: &BTreeMap<String, Value>) -> Result<ControlFlow<(), ItemReport>, Unmade> {
         let document = self.open().await?;
         if self.plan.process == PageProcess::Thumbnail {
-            let drawn = self.draw(&document, (1, 1)).await?.pop();
-            return match drawn.map(|(_, outcome)| outcome) {
-                Some(Ok(page)) => Ok(process::unless_passed(&self.commit_thumbnail(&page).await?)),
-                Some(Err(why)) => Err(Unmade::Refused(of_page(1, &why))),
-                None => Ok(ControlFlow::Continue(())),
-            };
+            return self.make_thumbnail(&document).await;
         }
         self.parent.found_parts(self.context, document.count.found.saturating_add(ITEMS_BESIDE)).await?;
         let keys: Vec<String> = (1..=self.claimed(&document)).map(|page| format!("page:{page}")).collect();
         let (mut pages, mut fonts) = (pages_of(done), fonts_of(done));
+        let mut is_drawn = done.values().any(|result| result.get(FONTS).is_some());
         let missing: Vec<u32> = (1..=document.count.found).filter(|page| !pages.contains_key(page)).collect();
         let mut drawn = stream::iter(runs(&missing))
             .take_while(|_| std::future::ready(!self.context.stop_token().is_cancelled()))
@@ -316,6 +318,7 @@ impl Work<'_> {
             for (page, outcome) in run? {
                 if let Ok(stored) = &outcome {
                     fonts.merge(&stored.facts.fonts);
+                    is_drawn = true;
                 }
                 if let (1, Ok(first)) = (page, &outcome)
                     && process::unless_passed(&self.commit_thumbnail(first).await?).is_break()
@@ -339,7 +342,47 @@ impl Work<'_> {
         if process::unless_passed(&self.commit_end_of_pages(&document, &fonts, keys, keeps).await?).is_break() {
             return Ok(ControlFlow::Break(()));
         }
-        Ok(process::unless_passed(&self.commit_catalog(&pages).await?))
+        if process::unless_passed(&self.commit_catalog(&pages).await?).is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+        Ok(ControlFlow::Continue(match (self.counted, is_drawn) {
+            (Counted::AsFiled, _) => ItemReport::default(),
+            (Counted::WithPages, true) => ItemReport::of_success(Vec::new()),
+            (Counted::WithPages, false) => {
+                let why = Message::new("reason-no-page-drawn");
+                self.report_of(vec![self.refused(why).await?])
+            }
+        }))
+    }
+
+    async fn make_thumbnail(&self, document: &Document) -> Result<ControlFlow<(), ItemReport>, Unmade> {
+        let drawn = self.draw(document, (1, 1)).await?.pop();
+        match drawn.map(|(_, outcome)| outcome) {
+            Some(Ok(page)) => {
+                let passed = process::unless_passed(&self.commit_thumbnail(&page).await?);
+                Ok(passed.map_continue(|()| match self.counted {
+                    // An upload has said it already.
+                    Counted::AsFiled => ItemReport::default(),
+                    Counted::WithPages => ItemReport::of_success(self.problems(document, false)),
+                }))
+            }
+            Some(Err(why)) => Err(Unmade::Refused(of_page(1, &why))),
+            None => Err(Failure::Interrupted.into()),
+        }
+    }
+
+    /// What is wrong with the pages of the document. `keeps`: pages that cannot be found were made of it before.
+    fn problems(&self, document: &Document, keeps: bool) -> Vec<LogLine> {
+        let line = |problem: Problem| self.parent.line(problem.log_type(), problem.told(&self.parent.file_name, keeps));
+        problems(&document.count).into_iter().map(line).collect()
+    }
+
+    /// The report of lines that say why nothing is made of the document.
+    fn report_of(&self, lines: Vec<LogLine>) -> ItemReport {
+        match self.counted {
+            Counted::AsFiled => ItemReport::of_problems_of_parts(lines),
+            Counted::WithPages => ItemReport::of_problems(lines),
+        }
     }
 
     /// How many pages the document says that it has, of which some may not be found in it.
@@ -348,9 +391,13 @@ impl Work<'_> {
         found.saturating_add(missing).min(found.max(self.workshop.settings.media.max_pages))
     }
 
-    /// Nothing can be made of the document; it is kept all the same. A tool that is missing is no fault of the document.
+    /// Nothing can be made of the document; it is kept all the same. A tool that is missing is no fault of what is uploaded, and
+    /// leaves a job undone that is there to draw pages.
     async fn refused(&self, why: Message) -> Result<LogLine, Failure> {
-        let log_type = if why.code == "reason-tool-missing" { LogType::UploadWarning } else { LogType::PdfRipError };
+        let log_type = match self.counted {
+            Counted::AsFiled if why.code == "reason-tool-missing" => LogType::UploadWarning,
+            Counted::AsFiled | Counted::WithPages => LogType::PdfRipError,
+        };
         let keeps = self.context.reads().has_parts(self.context.run.company, self.parent.asset).await?;
         let code = if keeps { "pages-failed-kept" } else { "pages-failed" };
         let message = Message::new(code).with("file", self.parent.file_name.clone()).with("reason", why);
@@ -361,8 +408,9 @@ impl Work<'_> {
         let (workshop, parent) = (self.workshop.clone(), self.parent.clone());
         let Parent { blob: content, file_name, .. } = self.parent;
         let bytes = Bytes::of(content, file_name).step("pages");
-        let opened = self.workshop.work_on(self.context, bytes, move |stop| {
-            let limits = workshop.settings.page_limits();
+        let room = self.workshop.settings.room_of_document(self.parent.bytes);
+        let opened = self.workshop.work_in(room, self.context, bytes, move |stop| {
+            let limits = workshop.settings.page_limits(room);
             let (path, folder) = as_pdf(&workshop, &parent.blob, parent.format, stop)?;
             let mut count = pdf::count_pages(&workshop.launcher, &path, &limits, stop)?;
             if folder.is_some() {
@@ -375,30 +423,53 @@ impl Work<'_> {
                 let why = Message::new("reason-too-many-pages").with("pages", count.found).with("limit", most);
                 return Err(Unmade::Refused(why));
             }
-            Ok(Document { path, _folder: folder, count })
+            Ok(Document { path, _folder: folder, count, room })
         });
         opened.await
     }
 
-    /// Draws pages and puts their files into the store.
-    async fn draw(&self, document: &Document, run: (u32, u32)) -> Result<Vec<(u32, Result<Stored, String>)>, Unmade> {
+    /// Draws pages and puts their files into the store: each with a share of the memory, and those that take more one after the
+    /// other with all of it.
+    async fn draw(&self, document: &Document, run: (u32, u32)) -> Result<Vec<(u32, Outcome)>, Unmade> {
+        let step = format!("pages {}", block(run.0));
+        let mut pages = Vec::new();
+        for (page, outcome) in self.draw_in(document.room, document, run, &step).await? {
+            match outcome {
+                Err(Undrawn::Memory(_)) if self.context.stop_token().is_cancelled() => break,
+                Err(Undrawn::Memory(_)) => {
+                    pages.extend(self.draw_in(Room::All, document, (page, page), &format!("page {page}")).await?);
+                }
+                outcome => pages.push((page, outcome)),
+            }
+        }
+        Ok(pages)
+    }
+
+    /// A job that is to stop does so behind the page that is in work.
+    async fn draw_in(
+        &self,
+        room: Room,
+        document: &Document,
+        run: (u32, u32),
+        step: &str,
+    ) -> Result<Vec<(u32, Outcome)>, Unmade> {
         let (workshop, path, drawing) =
             (self.workshop.clone(), document.path.clone(), self.plan.drawing(self.workshop));
         let working = self.context.working_on(self.parent.file_name.clone());
         let Parent { blob: content, file_name, .. } = self.parent;
-        let step = format!("pages {}", block(run.0));
-        let bytes = Bytes::of(content, file_name).step(&step);
-        let drawn = self.workshop.work_on(self.context, bytes, move |stop| {
+        let bytes = Bytes::of(content, file_name).step(step);
+        let ending = self.context.stop_token().clone();
+        let drawn = self.workshop.work_in(room, self.context, bytes, move |stop| {
             let _working = working;
-            let limits = workshop.settings.page_limits();
+            let limits = workshop.settings.page_limits(room);
             let mut pages = Vec::new();
-            let mut take = |page, outcome: Result<DrawnPage, String>| -> Result<(), Unmade> {
+            let mut take = |page, outcome: Result<DrawnPage, Undrawn>| -> Result<ControlFlow<()>, Unmade> {
                 let outcome = match outcome {
                     Ok(page) => Ok(store(&workshop, page, stop)?),
                     Err(why) => Err(why),
                 };
                 pages.push((page, outcome));
-                Ok(())
+                Ok(if ending.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
             };
             pdf::draw_pages(&workshop.launcher, &path, run, &drawing, &limits, stop, &mut take)?;
             Ok(pages)
@@ -407,11 +478,7 @@ impl Work<'_> {
     }
 
     /// Gives the page, if there is one, or breaks off where nothing more is made of the document.
-    async fn commit_page(
-        &self,
-        page: u32,
-        outcome: Result<Stored, String>,
-    ) -> Result<ControlFlow<(), Option<AssetId>>, Failure> {
+    async fn commit_page(&self, page: u32, outcome: Outcome) -> Result<ControlFlow<(), Option<AssetId>>, Failure> {
         let key = format!("page:{page}");
         let shown = self.parent.file_name.clone();
         let stored = match outcome {
@@ -552,9 +619,7 @@ impl Work<'_> {
                 .with("reason", stand_ins(fonts));
             lines.push(self.parent.line(LogType::UploadWarning, message));
         }
-        for problem in problems(&document.count) {
-            lines.push(self.parent.line(problem.log_type(), problem.told(&self.parent.file_name, keeps)));
-        }
+        lines.extend(self.problems(document, keeps));
         let parent = self.parent.clone();
         let problems = ItemReport::of_problems_of_parts(lines);
         let report = move |applied: &Applied| {
@@ -571,7 +636,7 @@ impl Work<'_> {
         const KEY: &str = "catalog";
         let company = self.context.run.company;
         let members: Vec<Member> = pages.values().flatten().map(|asset| Member::of(*asset)).collect();
-        let (folder, count) = (self.folder(KEY).await?, members.len());
+        let (folder, count, all) = (self.folder(KEY).await?, members.len(), pages.len());
         let wanted = format!("{}-catalog", self.parent.name);
         let effect = if self.plan.catalog && count > 1 {
             Effect::Set(Box::new(NewSet {
@@ -590,10 +655,21 @@ impl Work<'_> {
             self.parent.keep(company, KEY, Vec::new())
         };
         let parent = self.parent.clone();
+        let is_too_small = self.plan.catalog && all > 1 && count <= 1;
         let report = move |applied: &Applied| {
-            let Applied::Gathered(gathered) = applied else { return process::report_of_parts(&parent, applied) };
+            let Applied::Gathered(gathered) = applied else {
+                let mut report = process::report_of_parts(&parent, applied);
+                if is_too_small {
+                    let message =
+                        Message::new("catalog-too-small").with("file", parent.file_name.clone()).with("count", all);
+                    report.lines.push(parent.line(LogType::JobInfo, message));
+                }
+                return report;
+            };
             let path = format!("{folder}{}", gathered.filed.name());
-            let message = Message::new("catalog-processed").with("file", path).with("pages", gathered.members);
+            let code = if count < all { "catalog-processed-lacking" } else { "catalog-processed" };
+            let message = Message::new(code).with("file", path).with("pages", gathered.members);
+            let message = if count < all { message.with("count", all) } else { message };
             let line = LogLine::new(LogType::UploadSuccess, message);
             process::lines_of_set(&wanted, line, gathered, FileType::Catalog)
         };
@@ -624,15 +700,21 @@ fn as_pdf(
     Ok((path, Some(folder)))
 }
 
-/// The pyramid of a page as it would be drawn from its document, but without loss. It is gone with what is returned. Blocks.
+/// The pyramid of a page as it would be drawn from its document, but without loss, or nothing where it takes more memory than
+/// there is room. It is gone with what is returned. Blocks.
 pub fn lossless(
     workshop: &Workshop,
     blob: &str,
     file_name: &str,
     (page, making): (u32, &Making),
+    room: Room,
     stop: &dyn Fn() -> bool,
-) -> Result<Draft, Unmade> {
+) -> Result<Option<Draft>, Unmade> {
     let format = pictures::sniff(&workshop.blobs, blob, file_name)?;
+    let bytes = workshop.blobs.read(blob)?.metadata().map_err(BlobError::Source)?.len();
+    if (room, workshop.settings.room_of_document(bytes)) == (Room::Share, Room::All) {
+        return Ok(None);
+    }
     let (path, _folder) = as_pdf(workshop, blob, format, stop)?;
     let drawing = Drawing {
         resolution: making.resolution.unwrap_or(DEFAULT_RESOLUTION),
@@ -644,21 +726,25 @@ pub fn lossless(
         others: workshop.settings.other_programs(),
         options: media::Options { lossless: true, ..workshop.settings.picture_options() },
     };
-    let mut drawn = Err("its document has no such page any more".to_owned());
-    let mut take = |_page, outcome: Result<DrawnPage, String>| -> Result<(), Unmade> {
+    let mut drawn = Err(Undrawn::Other("its document has no such page any more".to_owned()));
+    let mut take = |_page, outcome: Result<DrawnPage, Undrawn>| -> Result<ControlFlow<()>, Unmade> {
         drawn = match outcome {
             Ok(page) => Ok(copied(workshop, &page.pyramid)?),
             Err(why) => Err(why),
         };
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     };
-    let limits = workshop.settings.page_limits();
+    let limits = workshop.settings.page_limits(room);
     pdf::draw_pages(&workshop.launcher, &path, (page, page), &drawing, &limits, stop, &mut take)?;
-    drawn.map_err(|why| Unmade::Refused(of_page(page, &why)))
+    match drawn {
+        Ok(draft) => Ok(Some(draft)),
+        Err(Undrawn::Memory(_)) => Ok(None),
+        Err(why) => Err(Unmade::Refused(of_page(page, &why))),
+    }
 }
 
 /// Why a page is not drawn, in a line about something else.
-fn of_page(page: u32, why: &str) -> Message {
+fn of_page(page: u32, why: &Undrawn) -> Message {
     reason::other(format!("page {page}: {why}"))
 }
 

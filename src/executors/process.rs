@@ -19,6 +19,7 @@ use super::pages::{self, Counted};
 use super::pictures::{self, Ready, Unmade, Warning};
 use super::reason::{self, Holds};
 use super::recipe::{self, Recipes};
+use super::settings::Room;
 use super::{Context, Failure, Item, Workshop, layers, leaves, videos};
 use crate::assets::blobs::Blob;
 use crate::assets::recognize;
@@ -199,7 +200,11 @@ fn make(
             let space = recipe::profile_space(workshop, &blob.id, stop)?;
             ready.master.facts.colorspace = space.map(|space| space.model().name().to_owned());
         }
-        Family::Pages | Family::Document | Family::Text | Family::Other => {}
+        Family::Pages => ready.warnings.extend(
+            pages::not_asked(format, options)
+                .map(|option| Warning::NoPicture(Message::new("reason-option-absent").with("option", option))),
+        ),
+        Family::Document | Family::Text | Family::Other => {}
     }
     Ok(ready)
 }
@@ -228,7 +233,7 @@ fn metadata(workshop: &Workshop, blob: &Blob, format: Format, stop: &dyn Fn() ->
         return Ok(pdf::Told { metadata, pages: None });
     }
     let path = workshop.blobs.path(&blob.id)?;
-    match pdf::information(&workshop.launcher, &path, &workshop.settings.page_limits(), stop) {
+    match pdf::information(&workshop.launcher, &path, &workshop.settings.page_limits(Room::Share), stop) {
         Ok(told) => Ok(told),
         Err(OpenError::Pdf(damaged)) => Err(Unmade::Refused(reason::damaged(format, &damaged))),
         Err(OpenError::Child(ChildError::Cancelled { .. })) => Err(Unmade::Failed(Failure::Interrupted)),

@@ -43,7 +43,10 @@ impl Executor for RipPdfs {
                 Ok(parent) => {
                     pages::make_pages(context, &self.workshop, &parent, &processing, Counted::WithPages).await?;
                 }
-                Err(why) => refuse(context, &format!("{asset}\n{}", process::END), handle, why).await?,
+                Err((name, why)) => {
+                    let shown = name.map_or_else(|| handle.clone(), |name| format!("{handle} ({name})"));
+                    refuse(context, &format!("{asset}\n{}", process::END), &shown, why).await?;
+                }
             }
         }
         Ok(())
@@ -71,25 +74,29 @@ fn rasterizing(options: &ProcessingOptions) -> ProcessingOptions {
 }
 
 impl RipPdfs {
-    /// The document with this number, or why there is none.
-    async fn parent(&self, context: &Context, asset: AssetId) -> Result<Result<Parent, Message>, Failure> {
+    /// The document with this number, or why there is none, and what is there by its name.
+    async fn parent(
+        &self,
+        context: &Context,
+        asset: AssetId,
+    ) -> Result<Result<Parent, (Option<String>, Message)>, Failure> {
         let known = context.reads().assets_numbered(context.run.company, &[asset]).await?.pop();
         let Some(known) = known.filter(|known| !known.is_given_up) else {
-            return Ok(Err(Message::new("reason-no-asset")));
+            return Ok(Err((None, Message::new("reason-no-asset"))));
         };
+        let refused = |why| Ok(Err((Some(known.name.clone()), why)));
         if known.in_trash {
-            return Ok(Err(Message::new("reason-in-trash")));
+            return refused(Message::new("reason-in-trash"));
         }
         if known.master.making.page.is_some() {
-            return Ok(Err(Message::new(reason::of_page(&known))));
+            return refused(Message::new(reason::of_page(&known)));
         }
         let format = match self.format(&known).await? {
             Ok(format) => format,
-            Err(why) => return Ok(Err(why)),
+            Err(why) => return refused(why),
         };
         if !matches!(format, Format::Pdf | Format::PostScript | Format::Eps | Format::Illustrator) {
-            let why = Message::new("reason-not-for-type").with("type", known.master.asset_type.as_str());
-            return Ok(Err(why));
+            return refused(Message::new("reason-not-for-type").with("type", known.master.asset_type.as_str()));
         }
         Ok(Ok(parent(asset, known, format)))
     }

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use chrono::TimeDelta;
 
-use crate::config::{Archive, Config, Export, Fetch, Ingest, JpegChroma, Media, PageAnnotations, Poppler};
+use crate::config::{Archive, Config, Export, Fetch, Ingest, JpegChroma, Media, PageAnnotations, Poppler, Size};
 use crate::media::child::PoolLimits;
 use crate::media::pdf::{self, PageLimits};
 use crate::media::postscript::PostScriptLimits;
@@ -29,6 +29,15 @@ impl CmykProfile {
         let hash = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         Ok(Self { bytes, hash })
     }
+}
+
+/// How much of the memory for pictures a file has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    /// One of as many shares as files are in work at a time.
+    Share,
+    /// All of it, while nobody else has any.
+    All,
 }
 
 #[derive(Debug, Clone)]
@@ -115,8 +124,27 @@ impl Settings {
         }
     }
 
-    pub fn page_limits(&self) -> PageLimits {
-        PageLimits { picture: self.picture_limits(), time: self.media.page_time.duration() }
+    pub fn page_limits(&self, room: Room) -> PageLimits {
+        let picture = media::Limits { max_memory: self.memory(room), ..self.picture_limits() };
+        PageLimits { picture, all_memory: self.memory(Room::All), time: self.media.page_time.duration() }
+    }
+
+    /// Whether a document can be read within a share. All of it is in memory while its pages are drawn.
+    pub fn room_of_document(&self, bytes: u64) -> Room {
+        if bytes > pdf::largest_file(self.memory(Room::Share)) { Room::All } else { Room::Share }
+    }
+
+    /// Bytes for pictures.
+    fn memory(&self, room: Room) -> u64 {
+        /// Enough for a page of A3 at 600 dpi, or of A2 at 300.
+        const FOR_EACH: u64 = 256 << 20;
+        const LEAST: u64 = 512 << 20;
+        let places = self.parallel.max(1) as u64;
+        let all = self.media.memory.map_or_else(|| LEAST.max(places.saturating_mul(FOR_EACH)), Size::get);
+        match room {
+            Room::Share => all / places,
+            Room::All => all,
+        }
     }
 
     /// Which annotations pages show.
@@ -144,7 +172,7 @@ impl Settings {
 
     /// A whole file is converted at once, of whatever length.
     pub fn post_script_limits(&self) -> PostScriptLimits {
-        PostScriptLimits { time: self.media.page_time.duration() * 10, memory: self.media.memory.get() }
+        PostScriptLimits { time: self.media.page_time.duration() * 10, memory: self.memory(Room::All) }
     }
 
     /// What is made of videos is no larger than what may be uploaded.
@@ -182,7 +210,7 @@ impl Settings {
             max_pixels: self.media.max_pixels,
             max_side: self.media.max_side,
             max_source_bytes: u64::MAX,
-            max_memory: self.media.memory.get() / self.parallel.max(1) as u64,
+            max_memory: self.memory(Room::Share),
             scratch: self.scratch.clone(),
         }
     }

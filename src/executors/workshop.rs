@@ -7,12 +7,13 @@
 use std::sync::{Arc, Weak};
 
 use chrono::TimeDelta;
-use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, Semaphore};
+use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, OwnedSemaphorePermit, RwLock, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::mounts::{Mount, Mounts};
 use super::pictures::Unmade;
+use super::settings::Room;
 use super::{Context, Failure, Settings, failure, reason};
 use crate::assets::blobs::Blobs;
 use crate::assets::marks::{Entered, Mark, MarkError, Marks, Work};
@@ -30,6 +31,8 @@ pub struct Workshop {
     pub crew: Arc<Crew>,
     pool: Pool,
     benches: Arc<Semaphore>,
+    /// Of the memory for pictures, one for each bench.
+    shares: Arc<Semaphore>,
     /// Folders that are worked in apart from everything else.
     pub(super) mounts: Mounts,
     pub(super) marks: Marks,
@@ -64,8 +67,8 @@ const LONGEST_ALONE: TimeDelta = TimeDelta::minutes(10);
 /// Who may be in work beside a file that is no suspect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Beside {
-    /// No suspect.
-    Others,
+    /// No suspect. It takes of the memory for pictures.
+    Others(Room),
     /// Also a suspect, which then is not alone: nobody waits for work that takes hours.
     Everybody,
 }
@@ -73,12 +76,13 @@ enum Beside {
 impl Workshop {
     pub fn new(settings: Settings, blobs: Blobs, marks: Marks) -> Self {
         let benches = Arc::new(Semaphore::new(settings.parallel.max(1)));
+        let shares = Arc::new(Semaphore::new(settings.parallel.max(1)));
         let mounts = Mounts::new(settings.parallel.max(1));
         let launcher = Launcher::new(&settings.binary, &settings.scratch);
         let pool = Pool::new(launcher.clone(), settings.pool_limits());
         let crew = Arc::new(pool.crew());
         let (settings, gate) = (Arc::new(settings), Arc::default());
-        Self { settings, blobs, launcher, crew, pool, benches, mounts, marks, gate }
+        Self { settings, blobs, launcher, crew, pool, benches, shares, mounts, marks, gate }
     }
 
     /// The same workshop with a crew of its own, which ends with the last clone of what is returned.
@@ -102,8 +106,11 @@ impl Workshop {
         &self,
         work: impl FnOnce(&dyn Fn() -> bool) -> T + Send + 'static,
     ) -> Result<T, Failure> {
-        let gate = self.gate.clone();
-        let enter = async move { Ok(gate.read_owned().await) };
+        let (gate, shares) = (self.gate.clone(), self.shares.clone());
+        let enter = async move {
+            let share = shares.acquire_owned().await.map_err(failure::internal)?;
+            Ok((share, gate.read_owned().await))
+        };
         at_bench(self.benches.clone(), enter, move |_together, stop| work(stop)).await
     }
 
@@ -114,10 +121,21 @@ impl Workshop {
         bytes: Bytes<'_>,
         work: impl FnOnce(&dyn Fn() -> bool) -> Result<T, Unmade> + Send + 'static,
     ) -> Result<T, Unmade> {
-        self.work_marked(context, bytes, Beside::Others, work).await
+        self.work_marked(context, bytes, Beside::Others(Room::Share), work).await
     }
 
-    /// The same for what a tool may do for hours.
+    /// The same with so much of the memory for pictures, which it waits for.
+    pub async fn work_in<T: Send + 'static>(
+        &self,
+        room: Room,
+        context: &Context,
+        bytes: Bytes<'_>,
+        work: impl FnOnce(&dyn Fn() -> bool) -> Result<T, Unmade> + Send + 'static,
+    ) -> Result<T, Unmade> {
+        self.work_marked(context, bytes, Beside::Others(room), work).await
+    }
+
+    /// The same for what a tool may do for hours. It has none of the memory for pictures.
     pub async fn work_long_on<T: Send + 'static>(
         &self,
         context: &Context,
@@ -146,6 +164,8 @@ impl Workshop {
             work: Work::step(content, step),
             mark,
             beside,
+            shares: self.shares.clone(),
+            all: self.settings.parallel.max(1),
         };
         let work = move |turn: Turn, stop: &dyn Fn() -> bool| {
             let made = work(stop);
@@ -191,12 +211,16 @@ struct Entrance {
     work: Work,
     mark: Mark,
     beside: Beside,
+    shares: Arc<Semaphore>,
+    /// How many shares there are.
+    all: usize,
 }
 
 /// A file in work. Its mark goes before others are let in.
 struct Turn {
     entered: Arc<Entered>,
     _gate: Gate,
+    _shares: Option<OwnedSemaphorePermit>,
 }
 
 /// What keeps others out, or lets them in.
@@ -213,20 +237,31 @@ enum Gate {
 
 impl Entrance {
     async fn enter(self) -> Result<Turn, Failure> {
+        let _shares = self.shares().await?;
         if self.marks.is_suspect(&self.work) {
             let guard = self.gate.clone().write_owned().await;
             let entered = Arc::new(self.mark().await?);
             let _task = AbortOnDropHandle::new(tokio::spawn(hold(guard, Arc::downgrade(&entered), self.clock)));
-            return Ok(Turn { entered, _gate: Gate::Alone { _task } });
+            return Ok(Turn { entered, _gate: Gate::Alone { _task }, _shares });
         }
         // A mark is made while no suspect is alone, however long it stays.
         let guard = self.gate.clone().read_owned().await;
         let entered = Arc::new(self.mark().await?);
         let gate = match self.beside {
-            Beside::Others => Gate::Together { _guard: guard },
+            Beside::Others(_) => Gate::Together { _guard: guard },
             Beside::Everybody => Gate::Open,
         };
-        Ok(Turn { entered, _gate: gate })
+        Ok(Turn { entered, _gate: gate, _shares })
+    }
+
+    /// Who has shares and waits for the gate waits for those who have theirs.
+    async fn shares(&self) -> Result<Option<OwnedSemaphorePermit>, Failure> {
+        let count = match self.beside {
+            Beside::Everybody => return Ok(None),
+            Beside::Others(Room::Share) => 1,
+            Beside::Others(Room::All) => u32::try_from(self.all).unwrap_or(u32::MAX),
+        };
+        self.shares.clone().acquire_many_owned(count).await.map(Some).map_err(failure::internal)
     }
 
     async fn mark(&self) -> Result<Entered, Failure> {

@@ -125,6 +125,8 @@ codes! {
     PAGES_FAILED = "pages-failed";
     PAGES_FAILED_KEPT = "pages-failed-kept";
     CATALOG_PROCESSED = "catalog-processed";
+    CATALOG_PROCESSED_LACKING = "catalog-processed-lacking";
+    CATALOG_TOO_SMALL = "catalog-too-small";
     CATALOG_MADE = "catalog-made";
     LAYER_PROCESSED = "layer-processed";
     LAYER_MADE = "layer-made";
@@ -373,6 +375,8 @@ codes! {
     REASON_NO_FOLLOW_UP = "reason-no-follow-up";
     REASON_TOO_MANY_PAGES = "reason-too-many-pages";
     REASON_TOO_MANY_LAYERS = "reason-too-many-layers";
+    REASON_OPTION_ABSENT = "reason-option-absent";
+    REASON_NO_PAGE_DRAWN = "reason-no-page-drawn";
     REASON_PAGES_NOT_CMYK = "reason-pages-not-cmyk";
     REASON_FONTS_STAND_IN = "reason-fonts-stand-in";
     REASON_FONTS_BUILT_IN = "reason-fonts-built-in";

@@ -514,6 +514,13 @@ pages-cut-off-kept =
 # $file (Text) path of the eCatalog with the company root folder first
 # $pages (Number)
 catalog-processed = { $file } was processed as an eCatalog of { NUMBER($pages) } pages.
+# $file (Text) path of the eCatalog with the company root folder first
+# $pages (Number) that it has
+# $count (Number) that the document has
+catalog-processed-lacking = { $file } was processed as an eCatalog of { NUMBER($pages) } of the { NUMBER($count) } pages of its document: the others could not be drawn.
+# $file (Text) the document
+# $count (Number) pages
+catalog-too-small = No eCatalog was made of { $file }: of its { NUMBER($count) } pages, no two could be drawn.
 # $catalog (Text) asset id of the eCatalog
 # $file (Text) the document
 # $pages (Number)
@@ -1265,6 +1272,9 @@ reason-too-many-pages = it has { NUMBER($pages) } pages; documents of at most { 
 # $layers (Number)
 # $limit (Number)
 reason-too-many-layers = it has { NUMBER($layers) } layers; files of at most { NUMBER($limit) } are taken apart
+# $option (Text) as the API calls it
+reason-option-absent = the order has no { $option }, by which it would be drawn
+reason-no-page-drawn = none of its pages could be drawn
 reason-pages-not-cmyk = pages are drawn in RGB, not in CMYK
 # $fonts (Text) names of fonts
 # $instead (Text) names of families, each with the font that it stands in for

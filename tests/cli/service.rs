@@ -278,12 +278,25 @@ fn a_page_that_needs_a_program_which_is_not_there_says_which() {
     }
     file += "trailer<</Size 6/Root 1 0 R>>\nstartxref\n0\n%%EOF\n";
     fs::write(folder.join("leaf.pdf"), file).unwrap();
+    fs::write(folder.join("print.eps"), "%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n0 0 9 9 rectfill\n%%EOF\n")
+        .unwrap();
     let order = r#"{"companyHandle": "c|47", "jobName": "Leaf", "uploadDirectoryJob": {"serverDir": "pages",
-        "pdfOptions": {"process": "Rasterize"}, "emailSetting": "None"}}"#;
+        "pdfOptions": {"process": "Rasterize"}, "postScriptOptions": {"process": "Rasterize"}, "emailSetting": "None"}}"#;
     place.run_with_input(&["submit", "-", "--user", "ada@acme.example", "--wait"], order);
     let log = place.run(&["jobs", "log", "Leaf"]).out;
     let line = log.lines().find(|line| line.contains("knockout")).unwrap_or_default();
     assert!(line.contains("gs is not installed") && line.contains("Debian package ghostscript"), "{log}");
     assert!(log.contains("leaf-1.pdf was processed as page 1"), "{log}");
+    let eps = log.lines().find(|line| line.contains("print.eps: its pages")).unwrap_or_default();
+    assert!(eps.contains("UploadWarning") && eps.contains("gs is not installed"), "{log}");
+    // A job that is there to draw pages has not done what it is for.
+    let order = r#"{"companyHandle": "c|47", "jobName": "Rip", "ripPdfsJob": {"pdfHandleArray": ["a|1", "a|2", "a|3"], "emailSetting": "None"}}"#;
+    let ripped = place.run_with_input(&["submit", "-", "--user", "ada@acme.example", "--wait"], order);
+    let log = place.run(&["jobs", "log", "Rip"]).out;
+    assert_eq!(ripped.code, Some(4), "{log}");
+    let eps = log.lines().find(|line| line.contains("print.eps: its pages")).unwrap_or_default();
+    assert!(eps.contains("PdfRipError") && eps.contains("gs is not installed"), "{log}");
+    // What is no document is named.
+    assert!(log.contains("(leaf-1): its pages could not be drawn: it is a page"), "{log}");
     assert_eq!(daemon.terminate(), Some(0));
 }

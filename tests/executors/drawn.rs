@@ -898,6 +898,33 @@ async fn fonts_that_are_not_embedded_have_stand_ins() {
     assert!(text.lines().any(|line| line.contains("arabic") && line.contains("2 letters are left out")), "{text}");
 }
 
+const SIGNS: &str = "BT /P 18 Tf 1 0 0 1 10 160 Tm (!\"#$%&) Tj 1 0 0 1 10 130 Tm (46789:) Tj 1 0 0 1 10 100 Tm (ABCabc) Tj \
+     1 0 0 1 10 70 Tm (lmnopq) Tj 1 0 0 1 10 40 Tm (\\241\\242\\243\\244\\245) Tj 1 0 0 1 10 10 Tm (\\300\\324\\344\\376) Tj ET";
+
+/// The two that have codes of their own.
+const OWN_CODES: &[Sheet] = &[
+    Sheet {
+        name: "dingbats",
+        content: SIGNS,
+        objects: &[("/Type/Font/Subtype/Type1/BaseFont/ZapfDingbats", None)],
+        by: &[Poppler],
+        ..PLAIN
+    },
+    Sheet {
+        name: "symbol",
+        content: SIGNS,
+        objects: &[("/Type/Font/Subtype/Type1/BaseFont/Symbol", None)],
+        by: &[Poppler],
+        ..PLAIN
+    },
+];
+
+/// Where the fonts of the same widths are installed, signs are those that other programs show.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn signs_are_drawn_by_the_fonts_that_have_them() {
+    are_drawn_right(OWN_CODES).await;
+}
+
 const SHAPES: &[Sheet] = &[
     Sheet {
         name: "square",

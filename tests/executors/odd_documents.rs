@@ -104,7 +104,9 @@ async fn pages_need_no_key_where_only_attachments_are_encrypted() {
         for name in [(*name).to_owned(), format!("{name}-referred")] {
             let is_open = !name.starts_with("locked") && !name.starts_with("half");
             assert_eq!(words_of(&world, &name).await.len(), usize::from(is_open), "{name}: {log}");
-            let line = format!("{name}.pdf: its pages could not be drawn: it is encrypted with a password.");
+            let line = format!(
+                "{name}.pdf: its pages could not be drawn: it is encrypted with a password: save it without one, and upload it again."
+            );
             assert_eq!(log.contains(&line), !is_open, "{line}: {log}");
         }
     }

@@ -1,9 +1,12 @@
 //! Documents become pages: PDF, PostScript and Illustrator files, compared with poppler's tools.
 
 use std::fmt::Write as _;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use prepress::media::child::{ChildError, Launcher};
+use prepress::media::pdf::{Annotations, Drawing, Others, PageColor, PageLimits, Undrawn, draw_pages};
 use prepress::model::kind::JobKind;
 use prepress::model::outcome::Counters;
 use rustix::process::{Pid, Signal, kill_process};
@@ -381,8 +384,22 @@ async fn a_portfolio_says_that_its_files_are_not_looked_at() {
     let shown_as_one = format!("/Collection << /Type /Collection /View /T >> {names}");
     world.put("in/folder.pdf", &document(&cover, &objects, &shown_as_one));
     world.put("in/invoice.pdf", &document(&cover, &objects, names));
-    for options in [json!({ "process": "Rasterize" }), json!({})] {
-        let done = upload(&world, options.clone()).await;
+    let cases = [
+        (false, json!({ "process": "Rasterize" })),
+        (false, json!({})),
+        (false, json!({ "process": "Thumbnail" })),
+        (true, json!({ "process": "Thumbnail" })),
+        (true, json!({})),
+    ];
+    for (is_ripped, options) in cases {
+        let done = if is_ripped {
+            let [folder, invoice] = ["folder", "invoice"].map(|name| crate::publish::asset(&world, name));
+            let handles = [folder.await, invoice.await].map(|asset| format!("a|{asset}"));
+            let order = json!({ "pdfHandleArray": handles, "pdfOptions": options, "emailSetting": "None" });
+            world.run(JobKind::RipPdfs, order).await.succeeded()
+        } else {
+            upload(&world, options.clone()).await
+        };
         let told: Vec<&Value> = done
             .lines
             .iter()
@@ -403,15 +420,103 @@ async fn pages_that_fail_are_counted_apart_from_files() {
         let Counters { success, update, part, error, part_error, .. } = done.counters;
         ([success + update, part, error, part_error], done.counters.files())
     };
-    for (most, uploaded, ripped) in [(100, [3, 2, 1, 1], [3, 2, 1, 1]), (2, [1, 0, 1, 1], [0, 0, 1, 0])] {
+    let cases: [(u32, &[usize], _, _); 3] = [
+        (100, &[2], [3, 2, 1, 1], [3, 2, 1, 1]),
+        (100, &[1, 2, 3], [1, 0, 3, 3], [0, 0, 4, 3]),
+        (2, &[2], [1, 0, 1, 1], [0, 0, 1, 0]),
+    ];
+    for (most, too_large, uploaded, ripped) in cases {
         let world = World::with(move |settings| settings.media.max_pages = most).await;
-        world.put("in/book.pdf", &booklet(&["one", "two", "three"], &[2]));
+        world.put("in/book.pdf", &booklet(&["one", "two", "three"], too_large));
         let done = upload(&world, json!({ "process": "Rasterize" })).await;
         assert_eq!(counted(&done), (uploaded, 1), "{}", done.text());
         let book = crate::publish::asset(&world, "book").await;
         let order = json!({ "pdfHandleArray": [format!("a|{book}")], "emailSetting": "None" });
         let done = world.run(JobKind::RipPdfs, order).await.succeeded();
         assert_eq!(counted(&done), (ripped, 1), "{}", done.text());
+    }
+}
+
+/// An eCatalog is said to lack what it lacks.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_ecatalog_without_a_page_says_so() {
+    let cases: [(&[&str], _); 3] = [
+        (&["one", "two", "three"], "an eCatalog of 2 of the 3 pages of its document: the others could not be drawn"),
+        (&["one", "two"], "No eCatalog was made of book.pdf: of its 2 pages, no two could be drawn"),
+        (&["only"], ""),
+    ];
+    for (words, line) in cases {
+        let world = World::new().await;
+        let second = [2].into_iter().filter(|_| words.len() > 1).collect::<Vec<_>>();
+        world.put("in/book.pdf", &booklet(words, &second));
+        let done = upload(&world, json!({ "process": "Rasterize" })).await;
+        let lines = done.text();
+        assert!(lines.contains(line) && lines.contains("eCatalog") != line.is_empty(), "{lines}");
+    }
+}
+
+/// Shares of the memory are for pages as most are. One that takes more than its share waits until it has all of the memory.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_that_takes_more_than_its_share_has_all_of_the_memory() {
+    let mut world = World::with(|settings| {
+        settings.parallel = 4;
+        settings.media.memory = Some("64 MiB".parse().unwrap());
+    })
+    .await;
+    let sized = |side: u32, word: &str| PageOf { size: (side, side), ..page(&text(word, 20, 100)) };
+    let sides = [(300, "small"), (2500, "large"), (3000, "larger"), (300, "little"), (4000, "too large")];
+    world.put("in/posters.pdf", &pdf(&sides.map(|(side, word)| sized(side, word))));
+    // All of a document is in memory while its pages are drawn: of this, more than half of a share.
+    let filling = format!("<< /Length {} >>\nstream\n{}\nendstream", 9 << 20, " ".repeat(9 << 20));
+    world.put("in/thick.pdf", &document(&[page(&text("thick", 20, 100))], &[filling.into_bytes()], ""));
+    let options = json!({ "process": "Rasterize", "resolution": 72, "colorspace": "Gray" });
+    let done = upload(&world, options).await;
+    let drawn = world.query("SELECT name, width FROM asset WHERE part LIKE 'page:%' ORDER BY name").await;
+    let expected = [("posters-1", 300), ("posters-2", 2500), ("posters-3", 3000), ("posters-4", 300), ("thick-1", 300)];
+    assert_eq!(drawn, expected.map(|(name, width)| vec![json!(name), json!(width)]), "{}", done.text());
+    let problems: Vec<&crate::world::Line> = done.of_type("PdfRipError");
+    assert_eq!(problems.len(), 1, "{}", done.text());
+    let line = "Page 5 of posters.pdf could not be drawn: at a resolution of 72 it has 4000 x 4000 pixels, and may have at most \
+                64 MiB of memory (media.memory), where it takes 92 MiB; a resolution of up to 60 would do.";
+    assert!(done.text().contains(line), "{}", done.text());
+
+    // An export draws pages once more that were drawn with other settings.
+    world.settings.media.jpeg_quality = 95;
+    let large = crate::publish::asset(&world, "posters-2").await;
+    let order = json!({ "assetHandleArray": [format!("a|{large}")], "fmt": "convert", "is_modifier": "fmt=png&wid=100", "emailSetting": "None" });
+    let done = world.run(JobKind::Export, order).await.succeeded();
+    assert_eq!((done.counters.success, done.counters.warning), (2, 0), "{}", done.text());
+}
+
+/// Who draws the pages of a document ends with the page that is the last to be taken.
+#[test]
+fn who_takes_pages_may_break_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, scratch) = (folder.path().join("book.pdf"), folder.path().join("scratch"));
+    std::fs::write(&path, booklet(&["word"; 16], &[])).unwrap();
+    let launcher = Launcher::new(Path::new(env!("CARGO_BIN_EXE_prepress")), &scratch);
+    let picture = prepress::media::Limits::default();
+    let limits = PageLimits { all_memory: picture.max_memory, picture, time: std::time::Duration::from_secs(60) };
+    let drawing = Drawing {
+        resolution: 36.0,
+        color: PageColor::Auto,
+        alpha: false,
+        words: false,
+        links: false,
+        annotations: Annotations::View,
+        others: Others::Never,
+        options: prepress::media::Options::default(),
+    };
+    for last in [1, 3, 16] {
+        let mut taken = Vec::new();
+        let mut take = |page, drawn: Result<_, Undrawn>| -> Result<ControlFlow<()>, ChildError> {
+            assert!(drawn.is_ok(), "{page}");
+            taken.push(page);
+            Ok(if page == last { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        };
+        draw_pages(&launcher, &path, (1, 16), &drawing, &limits, &|| false, &mut take).unwrap();
+        assert_eq!(taken, (1..=last).collect::<Vec<u32>>());
+        nothing_is_left_in(&scratch);
     }
 }
 
@@ -591,7 +696,7 @@ async fn each_bad_document_has_its_line_and_harms_nobody() {
     for line in [
         "PdfRipError: many.pdf: its pages could not be drawn: it has 31 pages; documents of at most 30 are drawn.",
         "UploadError: broken.pdf could not be processed: the PDF is damaged: no pages can be found in it.",
-        "PdfRipError: secret.pdf: its pages could not be drawn: it is encrypted with a password.",
+        "PdfRipError: secret.pdf: its pages could not be drawn: it is encrypted with a password: save it without one, and upload it again.",
         "PdfRipError: Page 2 of partly.pdf could not be drawn: at a resolution of 72 it has 2000000 x 2000000 pixels",
     ] {
         assert!(log.contains(line), "{line}\n in \n{log}");
@@ -667,6 +772,10 @@ pub const EPS: &[u8] = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 100 100 400 300
 async fn post_script_is_drawn_as_ghostscript_draws_it() {
     let world = World::new().await;
     world.put("in/leaf.eps", EPS);
+    // A picture that nobody asked to draw is missed.
+    let done = world.run(UPLOAD, directory("in")).await.succeeded();
+    let line = "leaf.eps was kept as it is and has no picture: the order has no postScriptOptions, by which it would be drawn.";
+    assert!(done.text().contains(line) && done.counters.warning == 1, "{}", done.text());
     let options = json!({ "process": "Rasterize", "resolution": 100, "extractSearchWords": true });
     let done = world.run(UPLOAD, order("postScriptOptions", options)).await.succeeded();
     assert_eq!(done.counters.error + done.counters.warning, 0, "{}", done.text());
@@ -788,7 +897,9 @@ async fn what_is_encrypted_without_a_password_is_drawn_as_if_it_were_not() {
             );
         }
         assert_eq!(words_of(name), words_of("plain"), "{name}");
-        let line = format!("{name}-secret.pdf: its pages could not be drawn: it is encrypted with a password.");
+        let line = format!(
+            "{name}-secret.pdf: its pages could not be drawn: it is encrypted with a password: save it without one, and upload it again."
+        );
         assert!(log.contains(&line), "{line} is not in\n{log}");
     }
     assert_eq!((done.counters.error, done.counters.warning), (4, 0), "{log}");

@@ -402,9 +402,10 @@ async fn a_document_that_lacks_pages_is_told_of_whatever_is_made_of_it() {
         let done = upload(&world, "book.pdf", &whole, options.clone()).await;
         assert_eq!((done.counters.warning, done.counters.error), (0, 0), "{options}: {}", done.text());
     }
-    for (bytes, line) in
-        [(booklet(&[], &[]), "book.pdf: it has no pages."), (encrypted(), "book.pdf: it is encrypted with a password.")]
-    {
+    for (bytes, line) in [
+        (booklet(&[], &[]), "book.pdf: it has no pages."),
+        (encrypted(), "book.pdf: it is encrypted with a password: save it without one, and upload it again."),
+    ] {
         for options in [json!({}), json!({ "pdfOptions": { "process": "Thumbnail" } }), pdf_options()] {
             let world = World::new().await;
             let done = upload(&world, "book.pdf", &bytes, options.clone()).await;

@@ -17,7 +17,8 @@ use crate::assets::blobs::{BlobError, Draft};
 use crate::assets::exports::ExportFiles;
 use crate::executors::pictures::{self, Unmade};
 use crate::executors::recipe::Recipes;
-use crate::executors::{Bytes, Context, Failure, Workshop, pages};
+use crate::executors::settings::Room;
+use crate::executors::{Bytes, Context, Failure, Workshop, pages, reason};
 use crate::media::child::borrowed;
 use crate::media::errand::{ReadPacket, Render, Sight, Viewed};
 
@@ -135,20 +136,36 @@ async fn on_pyramid<T: Send + 'static>(
     workshop.work_on(context, Bytes::of(&entry.blob, &entry.target), work).await
 }
 
+/// What takes more memory than its share gets all of it.
 async fn of_master(workshop: &Workshop, context: &Context, view: View, master: Master) -> Result<Drawn, Unmade> {
+    for room in [Room::Share, Room::All] {
+        if let Some(drawn) = of_master_in(room, workshop, context, view.clone(), &master).await? {
+            return Ok(drawn);
+        }
+    }
+    Err(Unmade::Refused(reason::other("it takes more memory than there is (media.memory)")))
+}
+
+async fn of_master_in(
+    room: Room,
+    workshop: &Workshop,
+    context: &Context,
+    view: View,
+    master: &Master,
+) -> Result<Option<Drawn>, Unmade> {
     let recipes = Recipes::load(context.reads(), context.run.company, workshop).await?;
     let (progress, shop) = (context.clone(), workshop.clone());
     let Master { blob, file_name, making } = master.clone();
     let step = format!("export {}", view.entry.key());
     let work = move |stop: &dyn Fn() -> bool| {
         let _working = progress.working_on(&view.entry.target);
-        let mut pyramid = match making.page {
-            Some(page) => pages::lossless(&shop, &blob, &file_name, (page, &making), stop)?,
-            None => pictures::lossless(&shop, &recipes, &blob, &file_name, &making, stop)?,
+        let pyramid = match making.page {
+            Some(page) => pages::lossless(&shop, &blob, &file_name, (page, &making), room, stop)?,
+            None => Some(pictures::lossless(&shop, &recipes, &blob, &file_name, &making, stop)?),
         };
-        view.draw(&shop, pyramid.file(), stop)
+        pyramid.map(|mut pyramid| view.draw(&shop, pyramid.file(), stop)).transpose()
     };
-    workshop.work_on(context, Bytes::of(&master.blob, &master.file_name).step(&step), work).await
+    workshop.work_in(room, context, Bytes::of(&master.blob, &master.file_name).step(&step), work).await
 }
 
 impl View {

@@ -32,15 +32,15 @@ use super::places::Places;
 use super::prepare::{Prepared, prepare};
 use super::words::Read;
 use super::{
-    By, Drawing, Fonts, Others, PageColor, PageFacts, Size, Wanted, elsewhere, links, photographs, raster, words,
+    By, Drawing, Fonts, Others, PageColor, PageFacts, Size, Undrawn, Wanted, elsewhere, links, photographs, raster,
+    words,
 };
 
 const POINTS_PER_INCH: f64 = 72.0;
 
 /// Why there is no picture of a page.
 pub enum Page {
-    /// It is the page's fault.
-    Unusable(String),
+    Undrawn(Undrawn),
     /// Another program is to draw it, from this document.
     Elsewhere {
         wanted: Wanted,
@@ -59,7 +59,7 @@ impl From<MediaError> for Page {
     fn from(error: MediaError) -> Self {
         match error {
             MediaError::Io { source, .. } => Self::Io(source),
-            error => Self::Unusable(error.to_string()),
+            error => Self::Undrawn(Undrawn::Other(error.to_string())),
         }
     }
 }
@@ -78,11 +78,13 @@ pub struct Pen<'a> {
     warnings: Arc<Mutex<Vec<String>>>,
     drawing: &'a Drawing,
     limits: &'a Limits,
+    /// What a page may take that is drawn alone.
+    all_memory: u64,
 }
 
 impl<'a> Pen<'a> {
     /// Of a file whose end may be missing.
-    pub fn new(pdf: &'a Pdf, is_cut: bool, drawing: &'a Drawing, limits: &'a Limits) -> Self {
+    pub fn new(pdf: &'a Pdf, is_cut: bool, drawing: &'a Drawing, (limits, all_memory): (&'a Limits, u64)) -> Self {
         let warnings = Arc::new(Mutex::new(Vec::new()));
         let sink = warnings.clone();
         let fonts = Arc::new(StandIns::default());
@@ -93,13 +95,13 @@ impl<'a> Pen<'a> {
         };
         let (places, cache, reading) = (Places::of(pdf), RenderCache::new(), InterpreterCache::new());
         let known = Known::of(is_cut);
-        Self { pdf, places, cache, reading, known, settings, fonts, warnings, drawing, limits }
+        Self { pdf, places, cache, reading, known, settings, fonts, warnings, drawing, limits, all_memory }
     }
 
     pub fn draw(&self, number: u32, by: &By, pyramid: &mut File, thumbnail: &mut File) -> Result<PageFacts, Page> {
         self.warnings.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let page = page_of(self.pdf, number)?;
-        let mut sheet = Sheet::of(page, self.drawing.resolution, self.limits)?;
+        let mut sheet = Sheet::of(page, self.drawing.resolution, self.limits, self.all_memory)?;
         let Prepared {
             damage,
             mut file,
@@ -125,7 +127,7 @@ impl<'a> Pen<'a> {
             By::Us(_) => (by.clone(), None),
             By::Raster(file) => match raster::read(file, &sheet, page.rotation()) {
                 Ok(pixels) => (by.clone(), Some(pixels)),
-                Err(Page::Unusable(why)) => (By::Us(Some(why)), None),
+                Err(Page::Undrawn(why)) => (By::Us(Some(why.to_string())), None),
                 Err(error) => return Err(error),
             },
         };
@@ -295,7 +297,7 @@ impl<'a> Pen<'a> {
 }
 
 fn page_of(pdf: &Pdf, number: u32) -> Result<&PdfPage<'_>, Page> {
-    pdf.pages().get(number as usize - 1).ok_or_else(|| Page::Unusable("it is not there".into()))
+    pdf.pages().get(number as usize - 1).ok_or_else(|| Page::Undrawn(Undrawn::Other("it is not there".into())))
 }
 
 fn note(notes: &Mutex<Vec<String>>, warning: InterpreterWarning) {
@@ -349,7 +351,7 @@ fn too_large((wide, high): (u64, u64), resolution: f64, limits: &Limits) -> Stri
         (
             (limits.max_memory as f64 / needed).sqrt(),
             format!(
-                "{} MiB of memory, its share of media.memory, where it takes {} MiB",
+                "{} MiB of memory (media.memory), where it takes {} MiB",
                 mebibytes(limits.max_memory as f64),
                 mebibytes(needed)
             ),
@@ -386,7 +388,7 @@ pub struct Sheet {
 }
 
 impl Sheet {
-    fn of(page: &PdfPage<'_>, resolution: f64, limits: &Limits) -> Result<Self, Page> {
+    fn of(page: &PdfPage<'_>, resolution: f64, limits: &Limits, all_memory: u64) -> Result<Self, Page> {
         let shown = shown(page);
         let (across, up) = (shown.width().max(1.0), shown.height().max(1.0));
         let (width, height) = match page.rotation() {
@@ -397,9 +399,12 @@ impl Sheet {
         let pixels = |points: f64| (points * scale).round().max(1.0) as u64;
         let (wide, high) = (pixels(width), pixels(height));
         let limits = &Limits { max_side: limits.max_side.min(LONGEST_SIDE.into()), ..limits.clone() };
-        let too_large = || Page::Unusable(too_large((wide, high), resolution, limits));
+        let all = &Limits { max_memory: all_memory.max(limits.max_memory), ..limits.clone() };
+        let why = || too_large((wide, high), resolution, all);
         let needed = wide.saturating_mul(high).saturating_mul(BYTES_A_PIXEL);
-        limits.check_size(wide, high).and_then(|()| limits.check_memory(needed)).map_err(|_| too_large())?;
+        let too_large = || Page::Undrawn(Undrawn::Other(why()));
+        all.check_size(wide, high).and_then(|()| all.check_memory(needed)).map_err(|_| too_large())?;
+        limits.check_memory(needed).map_err(|_| Page::Undrawn(Undrawn::Memory(why())))?;
         let side = |pixels: u64| u16::try_from(pixels).map_err(|_| too_large());
         let fit = Affine::scale_non_uniform(wide as f64 / width, high as f64 / height);
         let turned = Affine::new(match page.rotation() {
@@ -528,7 +533,7 @@ mod tests {
         let why = too_large((wide, high), 300.0, &limits);
         assert_eq!(
             why,
-            "at a resolution of 300 it has 7016 x 9933 pixels, and may have at most 256 MiB of memory, its share of media.memory, \
+            "at a resolution of 300 it has 7016 x 9933 pixels, and may have at most 256 MiB of memory (media.memory), \
              where it takes 399 MiB; a resolution of up to 240 would do"
         );
         let at = |resolution: u64| (wide * resolution / 300) * (high * resolution / 300) * BYTES_A_PIXEL;

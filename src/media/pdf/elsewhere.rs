@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use super::super::child::{ChildError, Folder, Launcher, Limits, Tool, find_in_path};
 use super::super::decode::Cancel;
 use super::{
-    By, Drawing, DrawnPage, Need, PROGRAM, PageLimits, Said, Size, Task, Wanted, collect, is_its_own_fault,
+    By, Drawing, DrawnPage, Need, PROGRAM, PageLimits, Said, Size, Task, Undrawn, Wanted, collect, is_its_own_fault,
     page_orders, start,
 };
 
@@ -36,7 +36,7 @@ pub fn draw(
     limits: &PageLimits,
     cancel: Cancel<'_>,
     there: &mut Option<Folder>,
-) -> Result<Result<DrawnPage, String>, ChildError> {
+) -> Result<Result<DrawnPage, Undrawn>, ChildError> {
     let folder = there.insert(job.launcher.folder()?);
     let by = match raster(job, limits, cancel, folder) {
         Ok(Some(raster)) => By::Raster(raster),
@@ -47,15 +47,15 @@ pub fn draw(
         Err(error) => return Err(error),
     };
     let orders = page_orders((job.page, job.page), drawing, limits, by);
-    let mut outcome = Err("the program that draws it ended without a word".to_owned());
+    let mut outcome = Err(Undrawn::nothing_said());
     let mut hear = |said| match said {
         Said::Drawn(page) => outcome = collect(folder, page),
         Said::Failed(_, why) => outcome = Err(why),
-        Said::Unreadable(why) => outcome = Err(why.to_string()),
+        Said::Unreadable(why) => outcome = Err(why.to_string().into()),
         Said::Pages(_) | Said::Informed | Said::Elsewhere(..) => {}
     };
     match start(job.launcher, folder, job.path, Task::Draw(Box::new(orders)), limits, cancel, &mut hear) {
-        Err(error) if is_its_own_fault(&error) => Ok(Err(error.to_string())),
+        Err(error) if is_its_own_fault(&error) => Ok(Err(error.to_string().into())),
         Err(error) => Err(error),
         Ok(()) => Ok(outcome),
     }

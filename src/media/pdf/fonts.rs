@@ -6,7 +6,7 @@
 //! | Helvetica, Times, Courier and their styles, or what is most like them | fonts of the same widths, then others of the style |
 //! | another font | that of its name, or else by its style |
 //! | a font of one of the four collections of characters of East Asia | that of its name, or else one of the script |
-//! | Symbol, Zapf Dingbats | what is built in: their codes are their own |
+//! | Symbol, Zapf Dingbats | those whose glyphs have the names that Adobe gave them, else what is built in |
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
@@ -48,6 +48,9 @@ const FIXED: &[&str] = &[
     "Noto Sans Mono",
     "DejaVu Sans Mono",
 ];
+
+const SYMBOL: &[&str] = &["Standard Symbols PS"];
+const DINGBATS: &[&str] = &["D050000L"];
 
 /// Of scripts, first those without serifs and then those with.
 const JAPANESE: [&[&str]; 2] = [
@@ -140,7 +143,7 @@ impl StandIns {
 
     fn standard(&self, font: StandardFont) -> Option<(FontData, u32)> {
         let look = Look::of(font);
-        let found = look.and_then(|look| self.take(&self.by_families(look.families, &look)?, look.families[0]));
+        let found = self.by_families(look.families, &look).and_then(|face| self.take(&face, look.families[0]));
         Some(found.unwrap_or_else(|| font.get_font_data()))
     }
 
@@ -354,14 +357,14 @@ struct Look {
 }
 
 impl Look {
-    /// None of Symbol and Zapf Dingbats.
-    fn of(font: StandardFont) -> Option<Self> {
+    fn of(font: StandardFont) -> Self {
         use StandardFont as F;
         let families = match font {
             F::Helvetica | F::HelveticaBold | F::HelveticaOblique | F::HelveticaBoldOblique => SANS,
             F::TimesRoman | F::TimesBold | F::TimesItalic | F::TimesBoldItalic => SERIF,
             F::Courier | F::CourierBold | F::CourierOblique | F::CourierBoldOblique => FIXED,
-            F::Symbol | F::ZapfDingBats => return None,
+            F::Symbol => SYMBOL,
+            F::ZapfDingBats => DINGBATS,
         };
         let is_bold = matches!(
             font,
@@ -377,7 +380,7 @@ impl Look {
             F::HelveticaOblique | F::HelveticaBoldOblique | F::CourierOblique | F::CourierBoldOblique => Style::Oblique,
             _ => Style::Normal,
         };
-        Some(Self { families, weight: if is_bold { Weight::BOLD } else { Weight::NORMAL }, style })
+        Self { families, weight: if is_bold { Weight::BOLD } else { Weight::NORMAL }, style }
     }
 
     fn of_query(font: &FallbackFontQuery) -> Self {

@@ -34,8 +34,10 @@ mod tree;
 mod words;
 mod work;
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -172,6 +174,8 @@ mod carried {
 #[derive(Debug, Clone, PartialEq)]
 pub struct PageLimits {
     pub picture: Limits,
+    /// Bytes that a page may take which is given all of the memory.
+    pub all_memory: u64,
     /// For one page.
     pub time: Duration,
 }
@@ -248,10 +252,37 @@ pub struct DrawnPage {
     pub thumbnail: PathBuf,
 }
 
+/// Why a page has no picture.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+pub enum Undrawn {
+    /// It is too large for the memory that it was given, and not for all that there is.
+    #[error("{0}")]
+    Memory(String),
+    #[error("{0}")]
+    Other(String),
+}
+
+impl From<String> for Undrawn {
+    fn from(why: String) -> Self {
+        Self::Other(why)
+    }
+}
+
+impl Undrawn {
+    pub fn nothing_said() -> Self {
+        Self::Other("the program that draws it ended without a word".to_owned())
+    }
+}
+
+/// Bytes of the largest file whose pages are drawn with so much memory.
+pub const fn largest_file(memory: u64) -> u64 {
+    memory / 2
+}
+
 /// Why a file has no pages to draw.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum PdfError {
-    #[error("it is encrypted with a password")]
+    #[error("it is encrypted with a password: save it without one, and upload it again")]
     Encrypted,
     #[error("it is encrypted in a way that cannot be read")]
     UnknownEncryption,
@@ -288,6 +319,7 @@ struct Orders {
     max_pixels: u64,
     max_side: u32,
     max_memory: u64,
+    all_memory: u64,
     task: Task,
 }
 
@@ -319,7 +351,7 @@ enum Said {
     Drawn(u32),
     /// The document is there for another program to draw it.
     Elsewhere(u32, Wanted),
-    Failed(u32, String),
+    Failed(u32, Undrawn),
 }
 
 /// The files of a page in the child's folder.
@@ -407,11 +439,14 @@ pub fn information(
     cancel: Cancel<'_>,
 ) -> Result<Told, OpenError> {
     let folder = launcher.folder()?;
-    let (mut is_there, mut is_damaged, mut pages) = (false, false, None);
+    let (mut is_there, mut is_damaged, mut is_unread, mut pages) = (false, false, false, None);
     let mut hear = |said| match said {
         Said::Pages(count) => pages = Some(Ok(count)),
         Said::Informed => is_there = true,
         Said::Unreadable(PdfError::Damaged) => is_damaged = true,
+        Said::Unreadable(why @ PdfError::TooLarge { .. }) => {
+            (is_unread, pages) = (true, Some(Err(why)));
+        }
         Said::Unreadable(why) => pages = Some(Err(why)),
         Said::Drawn(_) | Said::Elsewhere(..) | Said::Failed(..) => {}
     };
@@ -419,14 +454,14 @@ pub fn information(
     let metadata = match start(launcher, &folder, path, Task::Inform, limits, cancel, &mut hear) {
         Err(error) if !is_its_own_fault(&error) => return Err(error.into()),
         _ if is_damaged => return Err(OpenError::Pdf(PdfError::Damaged)),
-        Ok(()) if !is_there => Metadata::default(),
+        Ok(()) if !is_there && !is_unread => Metadata::default(),
         Ok(()) => read_json(&folder.path().join(INFORMATION)).unwrap_or_else(nothing),
         Err(_) => nothing(),
     };
     Ok(Told { metadata, pages })
 }
 
-/// Draws pages `first` to `last`, and hands each out in turn: the page, or why it cannot be drawn.
+/// Draws pages `first` to `last`, and hands each out in turn: the page, or why it cannot be drawn. Who takes them may break off.
 pub fn draw_pages<E: From<ChildError>>(
     launcher: &Launcher,
     path: &Path,
@@ -434,12 +469,15 @@ pub fn draw_pages<E: From<ChildError>>(
     drawing: &Drawing,
     limits: &PageLimits,
     cancel: Cancel<'_>,
-    take: &mut dyn FnMut(u32, Result<DrawnPage, String>) -> Result<(), E>,
+    take: &mut dyn FnMut(u32, Result<DrawnPage, Undrawn>) -> Result<ControlFlow<()>, E>,
 ) -> Result<(), E> {
     let mut next = first;
     while next <= last {
         let end = last.min(next.saturating_add(AT_ONCE - 1));
-        next = draw_some(launcher, path, (next, end), drawing, limits, cancel, take)?;
+        match draw_some(launcher, path, (next, end), drawing, limits, cancel, take)? {
+            ControlFlow::Continue(behind) => next = behind,
+            ControlFlow::Break(()) => break,
+        }
     }
     Ok(())
 }
@@ -452,18 +490,21 @@ fn draw_some<E: From<ChildError>>(
     drawing: &Drawing,
     limits: &PageLimits,
     cancel: Cancel<'_>,
-    take: &mut dyn FnMut(u32, Result<DrawnPage, String>) -> Result<(), E>,
-) -> Result<u32, E> {
+    take: &mut dyn FnMut(u32, Result<DrawnPage, Undrawn>) -> Result<ControlFlow<()>, E>,
+) -> Result<ControlFlow<(), u32>, E> {
     let folder = launcher.folder()?;
     let orders = page_orders((first, last), drawing, limits, By::Us(None));
     let mut next = first;
-    let mut taken = Ok(());
+    let mut taken = Ok(ControlFlow::Continue(()));
+    // Nobody takes any more.
+    let is_over = Cell::new(false);
+    let cancel = &|| is_over.get() || cancel();
     let mut hear = |said| {
         // What another program draws has a folder of its own.
         let mut there = None;
         let (page, outcome) = match said {
             Said::Drawn(page) => (page, Ok(collect(&folder, page))),
-            Said::Elsewhere(page, wanted) if page == next && taken.is_ok() => {
+            Said::Elsewhere(page, wanted) if page == next && !is_over.get() => {
                 let job = elsewhere::Job {
                     launcher,
                     path,
@@ -474,32 +515,33 @@ fn draw_some<E: From<ChildError>>(
                 (page, elsewhere::draw(&job, drawing, limits, cancel, &mut there))
             }
             Said::Failed(page, why) => (page, Ok(Err(why))),
-            Said::Unreadable(why) => (next, Ok(Err(why.to_string()))),
+            Said::Unreadable(why) => (next, Ok(Err(why.to_string().into()))),
             Said::Pages(_) | Said::Informed | Said::Elsewhere(..) => return,
         };
         // A child that was killed and begins once more repeats what was taken.
-        if page == next && taken.is_ok() {
+        if page == next && !is_over.get() {
             next += 1;
             taken = outcome.map_err(E::from).and_then(|outcome| take(page, outcome));
+            is_over.set(!matches!(taken, Ok(ControlFlow::Continue(()))));
             discard(&folder, page);
         }
     };
     let ended = start(launcher, &folder, path, Task::Draw(Box::new(orders)), limits, cancel, &mut hear);
-    taken?;
-    match ended {
-        // The page it was at is the one that ended it.
-        Err(error) if next <= last && is_its_own_fault(&error) => {
-            take(next, Err(error.to_string()))?;
-            Ok(next + 1)
-        }
-        Err(error) if next <= last => Err(error.into()),
-        // Another child would do the same: the page is the one that it said nothing of.
-        Ok(()) if next == first => {
-            take(next, Err("the program that draws it ended without a word".to_owned()))?;
-            Ok(next + 1)
-        }
-        _ => Ok(next),
+    if taken?.is_break() {
+        return Ok(ControlFlow::Break(()));
     }
+    let without = match ended {
+        // The page it was at is the one that ended it.
+        Err(error) if next <= last && is_its_own_fault(&error) => error.to_string().into(),
+        Err(error) if next <= last => return Err(error.into()),
+        // Another child would do the same: the page is the one that it said nothing of.
+        Ok(()) if next == first => Undrawn::nothing_said(),
+        _ => return Ok(ControlFlow::Continue(next)),
+    };
+    Ok(match take(next, Err(without))? {
+        ControlFlow::Continue(()) => ControlFlow::Continue(next + 1),
+        ControlFlow::Break(()) => ControlFlow::Break(()),
+    })
 }
 
 fn page_orders((first, last): (u32, u32), drawing: &Drawing, limits: &PageLimits, by: By) -> PageOrders {
@@ -527,7 +569,8 @@ fn start(
     // The child keeps to the time of a page itself; this is for a child that does not. It may have to wait for other programs.
     let wall = limits.time * (2 * count + 1);
     let Limits { max_pixels, max_side, max_memory, .. } = limits.picture;
-    let orders = Orders { path: path.to_owned(), max_pixels, max_side, max_memory, task };
+    let orders =
+        Orders { path: path.to_owned(), max_pixels, max_side, max_memory, all_memory: limits.all_memory, task };
     let told = serde_json::to_vec(&orders).map_err(|error| ChildError::doing("write orders")(error.into()))?;
     fs::write(folder.path().join(work::ORDERS), told).map_err(ChildError::doing("write orders for drawing pages"))?;
     let limits =
@@ -547,10 +590,10 @@ fn start(
 }
 
 /// What a child wrote about a page.
-fn collect(folder: &Folder, page: u32) -> Result<DrawnPage, String> {
+fn collect(folder: &Folder, page: u32) -> Result<DrawnPage, Undrawn> {
     let PageFiles { pyramid, thumbnail, facts, .. } = PageFiles::of(folder.path(), page);
     let facts = if is_plain(&pyramid) && is_plain(&thumbnail) { read_json(&facts) } else { None };
-    let facts = facts.ok_or("what was drawn of it cannot be read")?;
+    let facts = facts.ok_or_else(|| Undrawn::Other("what was drawn of it cannot be read".to_owned()))?;
     Ok(DrawnPage { facts, pyramid, thumbnail })
 }
 

@@ -15,9 +15,9 @@ pub fn read(path: &Path, sheet: &Sheet, rotation: Rotation) -> Result<Vec<u8>, P
     let (width, height) = sheet.before_turn(rotation);
     let (width, height) = (usize::from(width), usize::from(height));
     let bytes = width * height * 3;
-    let wrong = || Page::Unusable("another program drew it in another size".to_owned());
+    let wrong = || Page::Undrawn("another program drew it in another size".to_owned().into());
     if !path.exists() {
-        return Err(Page::Unusable("another program has drawn nothing".to_owned()));
+        return Err(Page::Undrawn("another program has drawn nothing".to_owned().into()));
     }
     if fs::metadata(path)?.len() > bytes as u64 + LONGEST_HEADER {
         return Err(wrong());

@@ -17,7 +17,8 @@ use super::super::metadata::of_pdf;
 use super::draw::{self, Page};
 use super::opening::Opening;
 use super::{
-    INFORMATION, Orders, PageCount, PageFiles, PageOrders, PdfError, Said, Task, information, opening, portfolio, tree,
+    INFORMATION, Orders, PageCount, PageFiles, PageOrders, PdfError, Said, Task, Undrawn, information, largest_file,
+    opening, portfolio, tree,
 };
 
 /// What the other side of the fence knows this work by.
@@ -67,7 +68,7 @@ fn carry_out(orders: &Orders) -> io::Result<()> {
             fs::write(INFORMATION, serde_json::to_vec(&of_pdf(&information))?)?;
             say(&Said::Informed)
         }
-        Task::Draw(pages) => draw(&pdf, is_cut, pages, &limits),
+        Task::Draw(pages) => draw(&pdf, is_cut, pages, (&limits, orders.all_memory)),
     }
 }
 
@@ -100,17 +101,17 @@ fn is_cut(file: &[u8]) -> bool {
 /// Reads all of the file: pages refer to each other's parts.
 fn open(path: &Path, limits: &Limits) -> io::Result<Result<Opened, PdfError>> {
     let bytes = fs::metadata(path)?.len();
-    let limit = limits.max_memory / 2;
+    let limit = largest_file(limits.max_memory);
     if bytes > limit {
         return Ok(Err(PdfError::TooLarge { bytes, limit }));
     }
-    let bytes = fs::read(path)?; // bounded: by half of max_memory
+    let bytes = fs::read(path)?; // bounded: by largest_file
     let is_cut = is_cut(&bytes);
     let opened = panic::catch_unwind(AssertUnwindSafe(|| opening::open(bytes))).unwrap_or(Err(PdfError::Damaged));
     Ok(opened.map(|opening| Opened { opening, is_cut }))
 }
 
-fn draw(pdf: &Pdf, is_cut: bool, orders: &PageOrders, limits: &Limits) -> io::Result<()> {
+fn draw(pdf: &Pdf, is_cut: bool, orders: &PageOrders, limits: (&Limits, u64)) -> io::Result<()> {
     let pen = draw::Pen::new(pdf, is_cut, &orders.drawing, limits);
     let watch = Watch::start(Duration::from_millis(orders.milliseconds));
     for number in orders.first..=orders.last {
@@ -131,9 +132,9 @@ fn draw(pdf: &Pdf, is_cut: bool, orders: &PageOrders, limits: &Limits) -> io::Re
                 fs::write(&files.document, document)?;
                 say(&Said::Elsewhere(number, wanted))?;
             }
-            Ok(Err(Page::Unusable(why))) => say(&Said::Failed(number, why))?,
+            Ok(Err(Page::Undrawn(why))) => say(&Said::Failed(number, why))?,
             Ok(Err(Page::Io(error))) => return Err(error),
-            Err(_) => say(&Said::Failed(number, "it is damaged: drawing it failed".to_owned()))?,
+            Err(_) => say(&Said::Failed(number, Undrawn::Other("it is damaged: drawing it failed".to_owned())))?,
         }
     }
     Ok(())
@@ -154,7 +155,7 @@ impl Watch {
                     Err(RecvTimeoutError::Timeout) => {
                         let why = format!("drawing it takes longer than {} s", time.as_secs_f64());
                         // With or without this line, the page is the one that was not drawn.
-                        let _ = say(&Said::Failed(page, why));
+                        let _ = say(&Said::Failed(page, Undrawn::Other(why)));
                         std::process::exit(0);
                     }
                 }

@@ -45,6 +45,12 @@ impl ItemReport {
         Self { counters, lines, ..Self::default() }
     }
 
+    /// The report of a file that is done, with what is to be said of it all the same.
+    pub fn of_success(lines: Vec<LogLine>) -> Self {
+        let warning = lines.len() as i64;
+        Self { counters: Counters { success: 1, warning, ..Counters::default() }, lines, ..Self::default() }
+    }
+
     /// The same about pages, layers or renditions of a file, which are no files that failed.
     pub fn of_problems_of_parts(lines: Vec<LogLine>) -> Self {
         let report = Self::of_problems(lines);

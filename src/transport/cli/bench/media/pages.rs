@@ -1,5 +1,6 @@
 //! Pages of PDFs to pyramids, against the tools that draw them as plain pictures.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -64,7 +65,7 @@ pub(super) fn draw(document: &Path, target: &Path) -> Result<(), BenchError> {
     };
     let count = pdf::count_pages(&launcher, document, &limits, &|| false).map_err(failed("open a PDF"))?.found;
     pdf::draw_pages(&launcher, document, (1, count), &drawing, &limits, &|| false, &mut |page, drawn| {
-        drawn.map(|_| ()).map_err(|why| failed("draw a page")(format!("page {page}: {why}")))
+        drawn.map(|_| ControlFlow::Continue(())).map_err(|why| failed("draw a page")(format!("page {page}: {why}")))
     })
 }
 
@@ -80,5 +81,6 @@ fn launcher(beside: &Path) -> Launcher {
 }
 
 fn limits() -> PageLimits {
-    PageLimits { picture: Limits::default(), time: Duration::from_secs(60) }
+    let picture = Limits::default();
+    PageLimits { all_memory: picture.max_memory, picture, time: Duration::from_secs(60) }
 }
