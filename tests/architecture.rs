@@ -226,7 +226,7 @@ fn each_outside_thing_is_named_in_one_place() {
                 "src/mail/transport/smtp.rs",
                 "src/media/child/pool.rs",
                 "src/media/child/watch.rs",
-                "src/store/open.rs",
+                "src/store/jobs/submit.rs",
                 "src/transport/budget.rs",
                 "src/transport/connections.rs",
                 "src/transport/connections/stream.rs",

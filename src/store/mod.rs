@@ -4,6 +4,7 @@
 //! one fsync, and nobody is answered before the commit. Readers come from a pool and see the last commit. Every write of
 //! a state names the state it expects, and of a running attempt its token, and checks that exactly one row changed.
 
+mod bulk;
 pub mod effect;
 mod error;
 pub mod limit;

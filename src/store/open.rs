@@ -4,7 +4,7 @@ use std::fs::File;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono_tz::Tz;
 use futures_util::future::BoxFuture;
@@ -14,8 +14,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, Sqlite, SqliteConnection, SqlitePool};
 
-use super::jobs::finish::{Finish, Finished};
-use super::jobs::submit::{NewJob, SubmitError, Submitted};
+use super::bulk::Bulk;
 use super::jobs::zone;
 use super::migrations::MIGRATIONS;
 use super::signal::Bell;
@@ -233,17 +232,9 @@ impl Store {
         Box::pin(self.writer.write(Bells::By(bells), work))
     }
 
-    /// Writes a job, with its first run when it is due at once, and answers after the commit.
-    pub async fn submit(&self, job: NewJob) -> Result<Submitted, SubmitError> {
-        let begun = Instant::now();
-        let submitted = self.writer.submit(job).await?;
-        self.stats.submit_seconds.observe(begun.elapsed().as_secs_f64());
-        Ok(submitted)
-    }
-
-    /// Ends a run, together with whatever others end.
-    pub(super) async fn finish(&self, finish: Finish) -> Result<Finished, StoreError> {
-        self.writer.finish(finish).await
+    /// Writes a request together with others of its sort.
+    pub(super) async fn bulk<B: Bulk>(&self, request: B) -> Result<B::Done, B::Error> {
+        self.writer.bulk(request).await
     }
 
     /// Does what waits and closes the database for all clones. What is asked of it afterwards is refused.

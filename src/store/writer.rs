@@ -3,8 +3,7 @@
 //! Requests wait in a channel. The writer takes all that are there, does them in one transaction and commits; then it
 //! rings the bells of the engine and answers all of them. While it waits for the disk, the next group gathers. Each
 //! request runs inside a savepoint of its own, so that one that fails, or panics, takes none of its neighbours with it.
-//! Submissions and ends of runs are written by bulk statements, because the price of a statement is its hand-off, not
-//! its rows; when a bulk fails, or panics, its requests are written one by one, so that only the bad one is refused.
+//! Requests that come in numbers, submissions and ends of runs, are written by bulk statements (`bulk.rs`).
 //!
 //! The bells are rung here and not by the caller, because a caller may be gone (a client that hung up) by the time its
 //! write is committed.
@@ -22,8 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::StoreError;
-use super::jobs::finish::{self, Finish, Finished};
-use super::jobs::submit::{self, NewJob, SubmitError, Submitted};
+use super::bulk::{AnyWaiting, Batches, Bulk, Waiting};
 use super::signal::{Bell, Signals};
 use super::stats::Stats;
 use super::wal;
@@ -103,122 +101,8 @@ where
     }
 }
 
-/// A request that is written together with others of its sort.
-trait Bulk: Sized + Sync {
-    type Done: Send;
-    type Error: From<StoreError> + Send;
-
-    /// Writes all of `requests`; an error means that none was written.
-    fn write(
-        tx: &mut Transaction,
-        requests: &[Self],
-        zone: Tz,
-    ) -> impl Future<Output = Result<Results<Self>, StoreError>> + Send;
-
-    /// What rings when it is committed.
-    fn bells(done: &Self::Done) -> impl Iterator<Item = Bell>;
-}
-
-impl Bulk for NewJob {
-    type Done = Submitted;
-    type Error = SubmitError;
-
-    async fn write(tx: &mut Transaction, jobs: &[Self], zone: Tz) -> Result<Results<Self>, StoreError> {
-        submit::insert(tx, jobs, zone).await
-    }
-
-    fn bells(submitted: &Submitted) -> impl Iterator<Item = Bell> {
-        std::iter::once(if submitted.run.is_some() { Bell::Waiting } else { Bell::Triggers })
-    }
-}
-
-impl Bulk for Finish {
-    type Done = Finished;
-    type Error = StoreError;
-
-    async fn write(tx: &mut Transaction, finishes: &[Self], zone: Tz) -> Result<Results<Self>, StoreError> {
-        Ok(finish::finish_all(tx, finishes, zone).await?.into_iter().map(Ok).collect())
-    }
-
-    fn bells(finished: &Finished) -> impl Iterator<Item = Bell> {
-        let bells = [(finished.told, Bell::Outbox), (finished.follow_up, Bell::Waiting)];
-        bells.into_iter().filter_map(|(rings, bell)| rings.then_some(bell))
-    }
-}
-
-type Results<B> = Vec<Result<<B as Bulk>::Done, <B as Bulk>::Error>>;
-
-type Reply<B> = oneshot::Sender<Result<<B as Bulk>::Done, <B as Bulk>::Error>>;
-
-/// The requests of one sort in a group, and whom to answer.
-struct Batch<B: Bulk> {
-    requests: Vec<B>,
-    replies: Vec<Reply<B>>,
-}
-
-impl<B: Bulk> Batch<B> {
-    const fn new() -> Self {
-        Self { requests: Vec::new(), replies: Vec::new() }
-    }
-
-    fn push(&mut self, (request, reply): (B, Reply<B>)) {
-        self.requests.push(request);
-        self.replies.push(reply);
-    }
-
-    /// An error undid the whole transaction.
-    async fn write(&self, tx: &mut Transaction, zone: Tz) -> Result<Results<B>, StoreError> {
-        if self.requests.is_empty() {
-            return Ok(Vec::new());
-        }
-        if let Ok(results) = in_savepoint(tx, &self.requests, zone).await? {
-            return Ok(results);
-        }
-        let mut results = Vec::with_capacity(self.requests.len());
-        for request in self.requests.chunks(1) {
-            match in_savepoint(tx, request, zone).await? {
-                Ok(result) => results.extend(result),
-                Err(error) => results.push(Err(error.into())),
-            }
-        }
-        Ok(results)
-    }
-
-    fn answer(self, results: Result<Results<B>, StoreError>, signals: &Signals) {
-        let results = results.unwrap_or_else(|error| self.replies.iter().map(|_| Err(error.clone().into())).collect());
-        for bell in results.iter().filter_map(|result| result.as_ref().ok()).flat_map(B::bells) {
-            signals.ring(bell);
-        }
-        for (reply, result) in self.replies.into_iter().zip(results) {
-            // A caller that has gone away no longer wants to know.
-            let _ = reply.send(result);
-        }
-    }
-}
-
-/// The inner error undid these requests only, the outer one the whole transaction.
-async fn in_savepoint<B: Bulk>(
-    tx: &mut Transaction,
-    requests: &[B],
-    zone: Tz,
-) -> Result<Result<Results<B>, StoreError>, StoreError> {
-    execute(tx, "SAVEPOINT bulk", "set a savepoint").await?;
-    let result = AssertUnwindSafe(B::write(tx, requests, zone)).catch_unwind().await.unwrap_or_else(|_| {
-        // The panic itself is in the log. It must not be the end of the writer.
-        let reason = "an internal error; the daemon's log says more".to_owned();
-        Err(StoreError::Database { doing: "write what was asked for", reason })
-    });
-    if let Err(error) = &result {
-        // Without a savepoint to go back to SQLite has undone everything, for the reason that the statement gave.
-        execute(tx, "ROLLBACK TO bulk", "undo a bulk").await.map_err(|_| error.clone())?;
-    }
-    execute(tx, "RELEASE bulk", "release a savepoint").await?;
-    Ok(result)
-}
-
 enum Request {
-    Submit(Box<(NewJob, Reply<NewJob>)>),
-    Finish(Box<(Finish, Reply<Finish>)>),
+    Bulk(Box<dyn AnyWaiting>),
     Op(Box<dyn Op>),
 }
 
@@ -254,15 +138,10 @@ impl Writer {
         self.closed.cancelled().await;
     }
 
-    pub async fn submit(&self, job: NewJob) -> Result<Submitted, SubmitError> {
+    /// Writes a request together with others of its sort.
+    pub async fn bulk<B: Bulk>(&self, request: B) -> Result<B::Done, B::Error> {
         let (reply, answer) = oneshot::channel();
-        self.send(Request::Submit(Box::new((job, reply)))).await?;
-        answer.await.map_err(|_| StoreError::Closed)?
-    }
-
-    pub async fn finish(&self, finish: Finish) -> Result<Finished, StoreError> {
-        let (reply, answer) = oneshot::channel();
-        self.send(Request::Finish(Box::new((finish, reply)))).await?;
+        self.send(Request::Bulk(Box::new(Waiting { request, reply }))).await?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
@@ -315,44 +194,33 @@ async fn commit_group(
     zone: Tz,
     signals: &Signals,
 ) {
-    let mut group = Group { jobs: Batch::new(), finishes: Batch::new(), ops: Vec::new() };
+    let mut group = Group::default();
     for request in requests {
         match request {
-            Request::Submit(submission) => group.jobs.push(*submission),
-            Request::Finish(finish) => group.finishes.push(*finish),
+            Request::Bulk(waiting) => waiting.join(&mut group.bulks),
             Request::Op(op) => group.ops.push(op),
         }
     }
-    let (submitted, finished, committed) = match transact(connection, &mut group, zone).await {
-        Ok(done) => (Ok(done.submitted), Ok(done.finished), Ok(())),
-        Err(error) => (Err(error.clone()), Err(error.clone()), Err(error)),
-    };
-    group.jobs.answer(submitted, signals);
-    group.finishes.answer(finished, signals);
+    let committed = transact(connection, &mut group, zone).await;
+    group.bulks.answer(&committed, signals);
     for op in group.ops {
         op.answer(committed.clone(), signals);
     }
 }
 
 /// What shares a transaction.
+#[derive(Default)]
 struct Group {
-    jobs: Batch<NewJob>,
-    finishes: Batch<Finish>,
+    bulks: Batches,
     ops: Vec<Box<dyn Op>>,
 }
 
-struct Done {
-    submitted: Results<NewJob>,
-    finished: Results<Finish>,
-}
-
 /// Does a whole group in one transaction. An error means that nothing of it was done.
-async fn transact(connection: &mut SqliteConnection, group: &mut Group, zone: Tz) -> Result<Done, StoreError> {
+async fn transact(connection: &mut SqliteConnection, group: &mut Group, zone: Tz) -> Result<(), StoreError> {
     let result = async {
         let begun = wal::begin(connection).await?;
-        let done = within(connection, group, zone).await?;
-        begun.commit(connection).await?;
-        Ok(done)
+        within(connection, group, zone).await?;
+        begun.commit(connection).await
     };
     let result = result.await;
     if let Err(error) = &result {
@@ -364,9 +232,8 @@ async fn transact(connection: &mut SqliteConnection, group: &mut Group, zone: Tz
     result
 }
 
-async fn within(tx: &mut Transaction, group: &mut Group, zone: Tz) -> Result<Done, StoreError> {
-    let submitted = group.jobs.write(tx, zone).await?;
-    let finished = group.finishes.write(tx, zone).await?;
+async fn within(tx: &mut Transaction, group: &mut Group, zone: Tz) -> Result<(), StoreError> {
+    group.bulks.write(tx, zone).await?;
     if !group.ops.is_empty() {
         execute(tx, "SAVEPOINT request", "set a savepoint").await?;
         for op in &mut group.ops {
@@ -379,10 +246,14 @@ async fn within(tx: &mut Transaction, group: &mut Group, zone: Tz) -> Result<Don
         }
         execute(tx, "RELEASE request", "release a savepoint").await?;
     }
-    Ok(Done { submitted, finished })
+    Ok(())
 }
 
-async fn execute(connection: &mut SqliteConnection, sql: &'static str, doing: &'static str) -> Result<(), StoreError> {
+pub(super) async fn execute(
+    connection: &mut SqliteConnection,
+    sql: &'static str,
+    doing: &'static str,
+) -> Result<(), StoreError> {
     sqlx::query(sql).execute(connection).await.map(|_| ()).map_err(StoreError::doing(doing))
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use serde_json::{Value, json};
 use sqlx::sqlite::SqliteRow;
 
@@ -16,7 +17,8 @@ use crate::model::log::{LogLine, LogType, Message};
 use crate::model::outcome::{Counters, Outcome};
 use crate::model::state::State;
 use crate::model::trigger::Trigger;
-use crate::store::{StoreError, Transaction, rows};
+use crate::store::bulk::{Bulk, Results};
+use crate::store::{Bell, Store, StoreError, Transaction, rows};
 
 /// How a run ends.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,10 +78,33 @@ pub(super) async fn finish(
 }
 
 /// Ends many runs in bulk statements, and says what came of each.
+impl Store {
+    /// Ends a run, together with whatever others end.
+    pub(in crate::store) async fn finish(&self, finish: Finish) -> Result<Finished, StoreError> {
+        self.bulk(finish).await
+    }
+}
+
+impl Bulk for Finish {
+    type Done = Finished;
+    type Error = StoreError;
+
+    const TURN: u8 = 1;
+
+    async fn write(tx: &mut Transaction, finishes: &[Self], zone: Tz) -> Result<Results<Self>, StoreError> {
+        Ok(finish_all(tx, finishes, zone).await?.into_iter().map(Ok).collect())
+    }
+
+    fn bells(finished: &Finished) -> impl Iterator<Item = Bell> {
+        let bells = [(finished.told, Bell::Outbox), (finished.follow_up, Bell::Waiting)];
+        bells.into_iter().filter_map(|(rings, bell)| rings.then_some(bell))
+    }
+}
+
 pub(in crate::store) async fn finish_all(
     tx: &mut Transaction,
     finishes: &[Finish],
-    zone: chrono_tz::Tz,
+    zone: Tz,
 ) -> Result<Vec<Finished>, StoreError> {
     let mut finished = vec![Finished::default(); finishes.len()];
     let closed = close(tx, finishes).await?;

@@ -1,6 +1,7 @@
 //! Writing jobs: many at once, in bulk statements.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Instant;
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -12,10 +13,11 @@ use crate::model::job::JobSpec;
 use crate::model::locale::Locale;
 use crate::model::log::{LogLine, LogType, Message};
 use crate::model::trigger::Trigger;
+use crate::store::bulk::{Bulk, Results};
 use crate::store::clock::decide_by;
 use crate::store::jobs::lines;
 use crate::store::numbers::next_number;
-use crate::store::{StoreError, Transaction};
+use crate::store::{Bell, Store, StoreError, Transaction};
 
 /// A job that has passed every check but those that need the other jobs.
 #[derive(Debug, Clone)]
@@ -82,7 +84,32 @@ pub enum SubmitError {
 }
 
 /// Inserts all of `jobs` that may be inserted. An error means that none was.
-pub(in crate::store) async fn insert(
+impl Store {
+    /// Writes a job, with its first run when it is due at once, and answers after the commit.
+    pub async fn submit(&self, job: NewJob) -> Result<Submitted, SubmitError> {
+        let begun = Instant::now();
+        let submitted = self.bulk(job).await?;
+        self.stats().submit_seconds.observe(begun.elapsed().as_secs_f64());
+        Ok(submitted)
+    }
+}
+
+impl Bulk for NewJob {
+    type Done = Submitted;
+    type Error = SubmitError;
+
+    const TURN: u8 = 0;
+
+    async fn write(tx: &mut Transaction, jobs: &[Self], zone: Tz) -> Result<Results<Self>, StoreError> {
+        insert(tx, jobs, zone).await
+    }
+
+    fn bells(submitted: &Submitted) -> impl Iterator<Item = Bell> {
+        std::iter::once(if submitted.run.is_some() { Bell::Waiting } else { Bell::Triggers })
+    }
+}
+
+pub(super) async fn insert(
     tx: &mut Transaction,
     jobs: &[NewJob],
     zone: Tz,

@@ -4,14 +4,13 @@ use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 
-use super::{Batch, Bell, Bulk, Results};
-
 use crate::model::id::{AccountId, CompanyId};
 use crate::model::job::JobSpec;
 use crate::model::kind::JobKind;
 use crate::model::trigger::Trigger;
+use crate::store::bulk::{Batch, Bulk, Results, Waiting};
 use crate::store::jobs::submit::{NewJob, NewRun, SubmitError};
-use crate::store::{Options, Store, StoreError};
+use crate::store::{Bell, Options, Store, StoreError};
 
 fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_800_000_000, 0).unwrap()
@@ -135,6 +134,8 @@ impl Bulk for Numbered {
     type Done = i64;
     type Error = StoreError;
 
+    const TURN: u8 = 0;
+
     async fn write(
         tx: &mut super::Transaction,
         requests: &[Self],
@@ -157,8 +158,11 @@ impl Bulk for Numbered {
 async fn a_bulk_that_panics_costs_its_own_request() {
     let mut connection = SqliteConnection::connect(":memory:").await.unwrap();
     sqlx::query("CREATE TABLE written (n); BEGIN").execute(&mut connection).await.unwrap();
-    let batch = Batch { requests: (1..=5).map(Numbered).collect(), replies: Vec::new() };
-    let results = std::panic::AssertUnwindSafe(batch.write(&mut connection, chrono_tz::UTC)).catch_unwind().await;
+    let mut batch = Batch::new();
+    for request in (1..=5).map(Numbered) {
+        batch.push(Waiting { request, reply: tokio::sync::oneshot::channel().0 });
+    }
+    let results = std::panic::AssertUnwindSafe(batch.written(&mut connection, chrono_tz::UTC)).catch_unwind().await;
     let results = results.expect("the writer lives").unwrap();
     let fates: Vec<bool> = results.iter().map(Result::is_ok).collect();
     assert_eq!(fates, [true, true, false, true, true]);
@@ -171,10 +175,10 @@ async fn a_bulk_that_panics_costs_its_own_request() {
 async fn a_transaction_that_was_left_open_does_not_block_the_writer_for_good() {
     let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
     sqlx::query("BEGIN").execute(&mut connection).await.unwrap();
-    let nothing = || super::Group { jobs: Batch::new(), finishes: Batch::new(), ops: Vec::new() };
-    let blocked = super::transact(&mut connection, &mut nothing(), chrono_tz::UTC).await.map(|_| ());
+    let nothing = super::Group::default;
+    let blocked = super::transact(&mut connection, &mut nothing(), chrono_tz::UTC).await;
     assert!(blocked.unwrap_err().to_string().contains("begin a transaction"));
-    super::transact(&mut connection, &mut nothing(), chrono_tz::UTC).await.map(|_| ()).unwrap();
+    super::transact(&mut connection, &mut nothing(), chrono_tz::UTC).await.unwrap();
 }
 
 /// Under load all readers are taken. Who had waited for the turn to read a list waited in their line once more.
