@@ -380,7 +380,8 @@ async fn arriving_files_replace_number_or_skip() {
     shop.call("setAssetPublishState", unmark).await.unwrap();
 
     let name = || "shoe".to_owned();
-    assert_eq!(file("A", "shoe.jpg", false).await, Filed::Duplicate { asset, name: name() });
+    let same = file("A", "shoe.jpg", false).await;
+    assert!(matches!(&same, Filed::Duplicate(known) if known.id == asset && known.name == name()), "{same:?}");
     let Filed::LeftOut(there) = file("B", "shoe.jpg", false).await else { panic!("other content") };
     assert_eq!((there.id, there.bytes, there.folder.as_str()), (asset, 10, "A"));
     assert_eq!(

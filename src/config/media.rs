@@ -52,7 +52,7 @@ pub struct Media {
     pub thumbnail_side: u32,
     pub max_pixels: u64,
     pub max_side: u32,
-    /// Without it, so much that each core has enough for a page of A3 at 600 dpi.
+    /// Without it, so much that each core has enough for a page of A2 at 300 dpi.
     pub memory: Option<Size>,
     pub max_pages: u32,
     pub page_time: Period,

@@ -256,9 +256,10 @@ impl Unpacking<'_> {
         let (workshop, name, progress) = (self.workshop.clone(), incoming.name.clone(), self.context.clone());
         let (shown, processing) = (incoming.shown.clone(), self.filing.processing.clone());
         let content = blob.id.clone();
-        let examined = self.workshop.work_on(self.context, Bytes::of(&content, &incoming.shown), move |stop| {
+        let room = self.workshop.room_of(&name, blob.bytes);
+        let examined = self.workshop.work_in(room, self.context, Bytes::of(&content, &incoming.shown), move |stop| {
             let _working = progress.working_on(shown);
-            let subject = Subject { blob: &blob, name: &name, known: foresight.replaces.as_ref() };
+            let subject = Subject { blob: &blob, name: &name, known: foresight.replaces.as_ref(), room };
             process::examine(&workshop, subject, &processing, stop)
         });
         let fate = match examined.await {

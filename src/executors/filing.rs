@@ -19,7 +19,7 @@ use crate::model::job::ProcessingOptions;
 use crate::model::log::{FileType, LEFT_OUT, LEFT_OUT_APART, LEFT_OUT_FOR_SET, LogLine, LogType, Message};
 use crate::model::name::FileName;
 use crate::model::outcome::Counters;
-use crate::model::overwrite::{Claim, Kin, OverwriteMode, SameName, Verdict};
+use crate::model::overwrite::{Claim, Kin, Made, OverwriteMode, SameName, Verdict};
 use crate::model::source::{Siblings, SourceName};
 use crate::store::assets::arrival::{Arrival, Filed};
 use crate::store::assets::metadata::Brought;
@@ -234,12 +234,11 @@ impl Filing {
             Fate::Archive(found) => archive::unpack(self, context, &self.workshop, incoming, found).await,
             Fate::Twin(twin) => {
                 let Twin { asset, is_same, bytes } = *twin;
-                let (counters, line) = if is_same {
-                    duplicate(&incoming, asset.id, &asset.name)
-                } else {
-                    left_out(&self.company_root, self.overwrite_mode, &incoming, bytes, &asset)
-                };
-                commit(context, incoming, counters, line).await
+                if is_same {
+                    return self.skip(context, incoming, &asset).await;
+                }
+                let (counters, line) = left_out(&self.company_root, self.overwrite_mode, &incoming, bytes, &asset);
+                commit(context, incoming, counters, vec![line]).await
             }
             Fate::Refused(message) => self.commit_refusal(context, incoming, message).await,
         }
@@ -250,7 +249,23 @@ impl Filing {
         let counters = Counters { error: 1, ..Counters::default() };
         let line = LogLine::new(LogType::UploadError, message);
         let line = line.about(None, incoming.name.stem.clone(), FileType::NoType);
-        commit(context, incoming, counters, line).await
+        commit(context, incoming, counters, vec![line]).await
+    }
+
+    /// A file that an asset has already. Parts of it that nobody came to the end of are made now.
+    async fn skip(&self, context: &Context, mut incoming: Incoming, asset: &Kin) -> Result<(), Failure> {
+        let (key, goes_on) = (incoming.key.clone(), asset.made == Made::Unfinished);
+        if goes_on {
+            process::note_unfinished(&mut incoming.stamp, asset);
+        }
+        let is_asked = process::asks_for_parts(&incoming.name.extension, &self.processing);
+        let (counters, lines) = duplicate(&incoming, asset, is_asked);
+        commit(context, incoming, counters, lines).await?;
+        if goes_on { self.make_parts(context, asset.id, &asset.blob, &key).await } else { Ok(()) }
+    }
+
+    async fn make_parts(&self, context: &Context, asset: AssetId, blob: &str, key: &str) -> Result<(), Failure> {
+        self.processing.make_parts(context, &self.workshop, (asset, Some(blob)), key).await
     }
 
     /// What goes over from the asset that the file replaces, such as a crop, may have changed while it was made: then it is made
@@ -265,8 +280,10 @@ impl Filing {
                     if process::parts_of(format) == Parts::None {
                         return Ok(());
                     }
-                    let filed = (filed.asset(), Some(blob.id.as_str()));
-                    return self.processing.make_parts(context, &self.workshop, filed, &key).await;
+                    return self.make_parts(context, filed.asset(), &blob.id, &key).await;
+                }
+                Some(Applied::Filed(Filed::Duplicate(asset))) if asset.made == Made::Unfinished => {
+                    return self.make_parts(context, asset.id, &asset.blob, &key).await;
                 }
                 _ => return Ok(()),
             }
@@ -297,9 +314,10 @@ impl Filing {
         }
         let (workshop, name, progress) = (self.workshop.clone(), incoming.name.clone(), context.clone());
         let (shown, processing, content) = (incoming.shown.clone(), self.processing.clone(), blob.id.clone());
-        let examined = self.workshop.work_on(context, Bytes::of(&content, &incoming.shown), move |stop| {
+        let room = self.workshop.room_of(&name, blob.bytes);
+        let examined = self.workshop.work_in(room, context, Bytes::of(&content, &incoming.shown), move |stop| {
             let _working = progress.working_on(shown);
-            let subject = Subject { blob: &blob, name: &name, known: foresight.replaces.as_ref() };
+            let subject = Subject { blob: &blob, name: &name, known: foresight.replaces.as_ref(), room };
             process::examine(&workshop, subject, &processing, stop)
         });
         examined.await
@@ -334,8 +352,14 @@ impl Filing {
         };
         let effect =
             Effect::File { arrival: Box::new(arrival), derived: ready.derived.clone(), brought: Box::new(brought) };
-        let told =
-            Told { root: self.company_root.clone(), mode: self.overwrite_mode, incoming: incoming.clone(), ready };
+        let is_asked = process::asks_for_parts(&incoming.name.extension, &self.processing);
+        let told = Told {
+            root: self.company_root.clone(),
+            mode: self.overwrite_mode,
+            incoming: incoming.clone(),
+            ready,
+            is_asked,
+        };
         context.commit(Item(incoming.key.clone()), effect, move |applied| told.report(applied)).await
     }
 
@@ -350,10 +374,15 @@ async fn replaced_by_upload(context: &Context, asset: Option<AssetId>) -> Result
     Ok(known.map(KnownAsset::for_upload))
 }
 
-async fn commit(context: &Context, incoming: Incoming, mut counters: Counters, line: LogLine) -> Result<(), Failure> {
+async fn commit(
+    context: &Context,
+    incoming: Incoming,
+    mut counters: Counters,
+    more: Vec<LogLine>,
+) -> Result<(), Failure> {
     let mut lines = incoming.history;
+    lines.extend(more);
     counters.warning += warnings_among(&lines);
-    lines.push(line);
     let report = ItemReport { result: incoming.stamp, counters, lines, ..ItemReport::default() };
     context.commit(Item(incoming.key), Effect::Nothing, move |_| report).await?;
     Ok(())
@@ -365,10 +394,24 @@ pub fn warnings_among(lines: &[LogLine]) -> i64 {
 }
 
 /// Its content is there already.
-fn duplicate(incoming: &Incoming, asset: AssetId, name: &str) -> (Counters, LogLine) {
-    let message = Message::new("duplicate-skipped").with("file", incoming.shown.clone()).with("asset", name);
-    let line = LogLine::new(LogType::DuplicateSkipped, message).about(Some(asset), name, FileType::NoType);
-    (Counters { duplicate: 1, ..Counters::default() }, line)
+/// `is_asked`: for pages or renditions of it.
+fn duplicate(incoming: &Incoming, asset: &Kin, is_asked: bool) -> (Counters, Vec<LogLine>) {
+    let (shown, name) = (incoming.shown.clone(), asset.name.clone());
+    let message = Message::new("duplicate-skipped").with("file", shown.clone()).with("asset", name.clone());
+    let mut lines = vec![LogLine::new(LogType::DuplicateSkipped, message)];
+    // Where all that was made of it was removed on purpose, that is what the order asks for once more.
+    match asset.made {
+        Made::Nothing if is_asked => {
+            let message = Message::new("duplicate-without-parts").with("file", shown).with("asset", name.clone());
+            lines.push(LogLine::new(LogType::UploadWarning, message));
+        }
+        Made::Unfinished if is_asked => {
+            lines.push(LogLine::new(LogType::JobInfo, Message::new("parts-go-on").with("asset", name.clone())));
+        }
+        Made::Nothing | Made::Unfinished | Made::Parts => {}
+    }
+    let about = |line: LogLine| line.about(Some(asset.id), name.clone(), FileType::NoType);
+    (Counters { duplicate: 1, ..Counters::default() }, lines.into_iter().map(about).collect())
 }
 
 /// Its content is nowhere: whoever uploaded it believes that it is there now.
@@ -399,6 +442,8 @@ struct Told {
     mode: OverwriteMode,
     incoming: Incoming,
     ready: Ready,
+    /// Pages or renditions are.
+    is_asked: bool,
 }
 
 impl Told {
@@ -458,10 +503,10 @@ impl Told {
                     lines.push(self.line(LogType::UploadWarning, name, message));
                 }
             }
-            Filed::Duplicate { asset, name } => {
-                let line;
-                (counters, line) = duplicate(&self.incoming, *asset, name);
-                lines.push(line);
+            Filed::Duplicate(asset) => {
+                let more;
+                (counters, more) = duplicate(&self.incoming, asset, self.is_asked);
+                lines.extend(more);
             }
             Filed::LeftOut(asset) => {
                 let line;
@@ -477,6 +522,11 @@ impl Told {
         let mut result = self.incoming.stamp;
         if filed.is_master() {
             process::note_parent(&mut result, filed.asset(), &self.ready.master.blob, self.ready.format);
+        }
+        if let Filed::Duplicate(asset) = filed
+            && asset.made == Made::Unfinished
+        {
+            process::note_unfinished(&mut result, asset);
         }
         ItemReport { result, counters, lines, ..ItemReport::default() }
     }

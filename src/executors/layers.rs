@@ -438,8 +438,7 @@ impl Work<'_> {
 
     async fn end(&self, lines: Vec<LogLine>) -> Result<(), Failure> {
         let report = ItemReport::of_problems_of_parts(lines);
-        self.parent.commit(self.context, process::END, Effect::Nothing, move |_| report).await?;
-        Ok(())
+        self.parent.end(self.context, report).await
     }
 }
 

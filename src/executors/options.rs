@@ -3,7 +3,9 @@
 use serde_json::Value;
 
 use super::{Context, Failure, Item};
-use crate::model::job::{ColorManagement, InDesignOptions, JobSpec, MediaOptions, ProcessingOptions, UnheededOptions};
+use crate::model::job::{
+    ColorManagement, InDesignOptions, JobSpec, MediaOptions, PageColorspace, ProcessingOptions, UnheededOptions,
+};
 use crate::model::log::{LogLine, LogType, Message};
 use crate::model::outcome::Counters;
 use crate::store::effect::Effect;
@@ -90,7 +92,20 @@ fn of_files(options: &ProcessingOptions) -> Vec<InVain> {
     ]);
     all.extend(options.media_options.iter().flat_map(of_videos));
     all.extend(without_another(options));
+    all.extend(of_pages(options));
     all
+}
+
+/// Pages have no inks.
+fn of_pages(options: &ProcessingOptions) -> Vec<InVain> {
+    let is_cmyk = |space: Option<PageColorspace>| space == Some(PageColorspace::Cmyk);
+    let ProcessingOptions { pdf_options: pdf, post_script_options: script, illustrator_options: drawing, .. } = options;
+    const WHY: &str = "reason-pages-not-cmyk";
+    named([
+        ("pdfOptions/colorspace", pdf.is_some_and(|pdf| is_cmyk(pdf.colorspace)), WHY),
+        ("postScriptOptions/colorspace", script.is_some_and(|script| is_cmyk(script.colorspace)), WHY),
+        ("illustratorOptions/colorspace", drawing.is_some_and(|drawing| is_cmyk(drawing.colorspace)), WHY),
+    ])
 }
 
 /// Options that count only beside another one.

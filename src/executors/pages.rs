@@ -312,10 +312,11 @@ impl Work<'_> {
         let missing: Vec<u32> = (1..=document.count.found).filter(|page| !pages.contains_key(page)).collect();
         let mut drawn = stream::iter(runs(&missing))
             .take_while(|_| std::future::ready(!self.context.stop_token().is_cancelled()))
-            .map(|run| self.draw(&document, run))
+            .map(|run| self.draw(document.room, &document, run))
             .buffered(self.workshop.settings.parallel);
         while let Some(run) = drawn.next().await {
             for (page, outcome) in run? {
+                let Some(outcome) = self.or_alone(&document, page, outcome).await? else { break };
                 if let Ok(stored) = &outcome {
                     fonts.merge(&stored.facts.fonts);
                     is_drawn = true;
@@ -342,22 +343,25 @@ impl Work<'_> {
         if process::unless_passed(&self.commit_end_of_pages(&document, &fonts, keys, keeps).await?).is_break() {
             return Ok(ControlFlow::Break(()));
         }
-        if process::unless_passed(&self.commit_catalog(&pages).await?).is_break() {
+        if process::unless_passed(&self.commit_catalog(&document, &pages).await?).is_break() {
             return Ok(ControlFlow::Break(()));
         }
         Ok(ControlFlow::Continue(match (self.counted, is_drawn) {
             (Counted::AsFiled, _) => ItemReport::default(),
             (Counted::WithPages, true) => ItemReport::of_success(Vec::new()),
             (Counted::WithPages, false) => {
-                let why = Message::new("reason-no-page-drawn");
-                self.report_of(vec![self.refused(why).await?])
+                let message = Message::new("pages-none-drawn").with("file", self.parent.file_name.clone());
+                self.report_of(vec![self.parent.line(LogType::PdfRipError, message)])
             }
         }))
     }
 
     async fn make_thumbnail(&self, document: &Document) -> Result<ControlFlow<(), ItemReport>, Unmade> {
-        let drawn = self.draw(document, (1, 1)).await?.pop();
-        match drawn.map(|(_, outcome)| outcome) {
+        let mut drawn = self.draw(document.room, document, (1, 1)).await?.pop().map(|(_, outcome)| outcome);
+        if let Some(outcome) = drawn {
+            drawn = self.or_alone(document, 1, outcome).await?;
+        }
+        match drawn {
             Some(Ok(page)) => {
                 let passed = process::unless_passed(&self.commit_thumbnail(&page).await?);
                 Ok(passed.map_continue(|()| match self.counted {
@@ -369,6 +373,14 @@ impl Work<'_> {
             Some(Err(why)) => Err(Unmade::Refused(of_page(1, &why))),
             None => Err(Failure::Interrupted.into()),
         }
+    }
+
+    /// A page that takes more memory than its share is drawn with all of it; None where the job is to stop.
+    async fn or_alone(&self, document: &Document, page: u32, outcome: Outcome) -> Result<Option<Outcome>, Unmade> {
+        if !matches!(outcome, Err(Undrawn::Memory(_))) {
+            return Ok(Some(outcome));
+        }
+        Ok(self.draw(Room::All, document, (page, page)).await?.pop().map(|(_, outcome)| outcome))
     }
 
     /// What is wrong with the pages of the document. `keeps`: pages that cannot be found were made of it before.
@@ -407,11 +419,18 @@ impl Work<'_> {
     async fn open(&self) -> Result<Document, Unmade> {
         let (workshop, parent) = (self.workshop.clone(), self.parent.clone());
         let Parent { blob: content, file_name, .. } = self.parent;
-        let bytes = Bytes::of(content, file_name).step("pages");
-        let room = self.workshop.settings.room_of_document(self.parent.bytes);
-        let opened = self.workshop.work_in(room, self.context, bytes, move |stop| {
+        let bytes = Bytes::of(content, file_name);
+        let (working, ending) =
+            (self.context.working_on(self.parent.file_name.clone()), self.context.stop_token().clone());
+        let made = self.workshop.work_on(self.context, bytes.step("pages"), move |stop| {
+            let _working = working;
+            as_pdf(&workshop, &parent.blob, parent.format, &|| ending.is_cancelled() || stop())
+        });
+        let AsPdf { path, folder, bytes: size } = made.await?;
+        let room = self.workshop.settings.room_of_document(size);
+        let (workshop, parent) = (self.workshop.clone(), self.parent.clone());
+        let opened = self.workshop.work_in(room, self.context, bytes.step("count pages"), move |stop| {
             let limits = workshop.settings.page_limits(room);
-            let (path, folder) = as_pdf(&workshop, &parent.blob, parent.format, stop)?;
             let mut count = pdf::count_pages(&workshop.launcher, &path, &limits, stop)?;
             if folder.is_some() {
                 let file = workshop.blobs.read(&parent.blob)?;
@@ -428,41 +447,23 @@ impl Work<'_> {
         opened.await
     }
 
-    /// Draws pages and puts their files into the store: each with a share of the memory, and those that take more one after the
-    /// other with all of it.
-    async fn draw(&self, document: &Document, run: (u32, u32)) -> Result<Vec<(u32, Outcome)>, Unmade> {
-        let step = format!("pages {}", block(run.0));
-        let mut pages = Vec::new();
-        for (page, outcome) in self.draw_in(document.room, document, run, &step).await? {
-            match outcome {
-                Err(Undrawn::Memory(_)) if self.context.stop_token().is_cancelled() => break,
-                Err(Undrawn::Memory(_)) => {
-                    pages.extend(self.draw_in(Room::All, document, (page, page), &format!("page {page}")).await?);
-                }
-                outcome => pages.push((page, outcome)),
-            }
-        }
-        Ok(pages)
-    }
-
-    /// A job that is to stop does so behind the page that is in work.
-    async fn draw_in(
-        &self,
-        room: Room,
-        document: &Document,
-        run: (u32, u32),
-        step: &str,
-    ) -> Result<Vec<(u32, Outcome)>, Unmade> {
+    /// Draws pages and puts their files into the store. A job that is to stop does so behind the page that is in work, and then there
+    /// are not all of them.
+    async fn draw(&self, room: Room, document: &Document, run: (u32, u32)) -> Result<Vec<(u32, Outcome)>, Unmade> {
+        let step = if run.0 == run.1 { format!("page {}", run.0) } else { format!("pages {}", block(run.0)) };
         let (workshop, path, drawing) =
             (self.workshop.clone(), document.path.clone(), self.plan.drawing(self.workshop));
         let working = self.context.working_on(self.parent.file_name.clone());
         let Parent { blob: content, file_name, .. } = self.parent;
-        let bytes = Bytes::of(content, file_name).step(step);
+        let bytes = Bytes::of(content, file_name).step(&step);
         let ending = self.context.stop_token().clone();
         let drawn = self.workshop.work_in(room, self.context, bytes, move |stop| {
             let _working = working;
-            let limits = workshop.settings.page_limits(room);
             let mut pages = Vec::new();
+            if ending.is_cancelled() {
+                return Ok(pages);
+            }
+            let limits = workshop.settings.page_limits(room);
             let mut take = |page, outcome: Result<DrawnPage, Undrawn>| -> Result<ControlFlow<()>, Unmade> {
                 let outcome = match outcome {
                     Ok(page) => Ok(store(&workshop, page, stop)?),
@@ -607,12 +608,6 @@ impl Work<'_> {
     ) -> Result<Option<Applied>, Failure> {
         let effect = self.parent.keep(self.context.run.company, "page:", keys);
         let mut lines = Vec::new();
-        if self.plan.colorspace == PageColorspace::Cmyk {
-            let message = Message::new("upload-warning")
-                .with("file", self.parent.file_name.clone())
-                .with("reason", Message::new("reason-pages-not-cmyk"));
-            lines.push(self.parent.line(LogType::UploadWarning, message));
-        }
         if !fonts.not_embedded.is_empty() {
             let message = Message::new("upload-warning")
                 .with("file", self.parent.file_name.clone())
@@ -632,11 +627,13 @@ impl Work<'_> {
     }
 
     /// A document of one page is shown by that page.
-    async fn commit_catalog(&self, pages: &Pages) -> Result<Option<Applied>, Failure> {
+    async fn commit_catalog(&self, document: &Document, pages: &Pages) -> Result<Option<Applied>, Failure> {
         const KEY: &str = "catalog";
         let company = self.context.run.company;
         let members: Vec<Member> = pages.values().flatten().map(|asset| Member::of(*asset)).collect();
-        let (folder, count, all) = (self.folder(KEY).await?, members.len(), pages.len());
+        let (folder, count) = (self.folder(KEY).await?, members.len());
+        // Of those that can be found: of others the document has a line.
+        let undrawn = pages.range(..=document.count.found).filter(|(_, asset)| asset.is_none()).count();
         let wanted = format!("{}-catalog", self.parent.name);
         let effect = if self.plan.catalog && count > 1 {
             Effect::Set(Box::new(NewSet {
@@ -655,21 +652,21 @@ impl Work<'_> {
             self.parent.keep(company, KEY, Vec::new())
         };
         let parent = self.parent.clone();
-        let is_too_small = self.plan.catalog && all > 1 && count <= 1;
+        let is_too_small = self.plan.catalog && count <= 1 && undrawn > 0 && document.count.found > 1;
         let report = move |applied: &Applied| {
             let Applied::Gathered(gathered) = applied else {
                 let mut report = process::report_of_parts(&parent, applied);
                 if is_too_small {
                     let message =
-                        Message::new("catalog-too-small").with("file", parent.file_name.clone()).with("count", all);
+                        Message::new("catalog-too-small").with("file", parent.file_name.clone()).with("count", undrawn);
                     report.lines.push(parent.line(LogType::JobInfo, message));
                 }
                 return report;
             };
             let path = format!("{folder}{}", gathered.filed.name());
-            let code = if count < all { "catalog-processed-lacking" } else { "catalog-processed" };
+            let code = if undrawn > 0 { "catalog-processed-lacking" } else { "catalog-processed" };
             let message = Message::new(code).with("file", path).with("pages", gathered.members);
-            let message = if count < all { message.with("count", all) } else { message };
+            let message = if undrawn > 0 { message.with("count", undrawn) } else { message };
             let line = LogLine::new(LogType::UploadSuccess, message);
             process::lines_of_set(&wanted, line, gathered, FileType::Catalog)
         };
@@ -677,27 +674,29 @@ impl Work<'_> {
     }
 
     async fn end(&self, report: ItemReport) -> Result<(), Failure> {
-        self.parent.commit(self.context, process::END, Effect::Nothing, move |_| report).await?;
-        Ok(())
+        self.parent.end(self.context, report).await
     }
 }
 
-/// A stored document as a PDF: itself, or what is made of it in a folder.
-fn as_pdf(
-    workshop: &Workshop,
-    blob: &str,
-    format: Format,
-    stop: &dyn Fn() -> bool,
-) -> Result<(PathBuf, Option<Folder>), Unmade> {
+/// A stored document as a PDF: itself, or what is made of it in a folder, which is gone when this is.
+struct AsPdf {
+    path: PathBuf,
+    folder: Option<Folder>,
+    bytes: u64,
+}
+
+fn as_pdf(workshop: &Workshop, blob: &str, format: Format, stop: &dyn Fn() -> bool) -> Result<AsPdf, Unmade> {
     workshop.blobs.verify(blob, stop)?;
     let master = pictures::absolute(workshop.blobs.path(blob)?)?;
-    if pictures::is_pdf(&workshop.blobs, blob, format)? {
-        return Ok((master, None));
-    }
-    let folder = workshop.launcher.folder()?;
-    let limits = workshop.settings.post_script_limits();
-    let path = postscript::to_pdf(&workshop.launcher, &master, &folder, limits, stop)?;
-    Ok((path, Some(folder)))
+    let (path, folder) = if pictures::is_pdf(&workshop.blobs, blob, format)? {
+        (master, None)
+    } else {
+        let folder = workshop.launcher.folder()?;
+        let limits = workshop.settings.post_script_limits();
+        (postscript::to_pdf(&workshop.launcher, &master, &folder, limits, stop)?, Some(folder))
+    };
+    let bytes = std::fs::metadata(&path).map_err(BlobError::Source)?.len();
+    Ok(AsPdf { path, folder, bytes })
 }
 
 /// The pyramid of a page as it would be drawn from its document, but without loss, or nothing where it takes more memory than
@@ -711,11 +710,10 @@ pub fn lossless(
     stop: &dyn Fn() -> bool,
 ) -> Result<Option<Draft>, Unmade> {
     let format = pictures::sniff(&workshop.blobs, blob, file_name)?;
-    let bytes = workshop.blobs.read(blob)?.metadata().map_err(BlobError::Source)?.len();
+    let AsPdf { path, folder: _folder, bytes } = as_pdf(workshop, blob, format, stop)?;
     if (room, workshop.settings.room_of_document(bytes)) == (Room::Share, Room::All) {
         return Ok(None);
     }
-    let (path, _folder) = as_pdf(workshop, blob, format, stop)?;
     let drawing = Drawing {
         resolution: making.resolution.unwrap_or(DEFAULT_RESOLUTION),
         color: color(making.colorspace.unwrap_or(PageColorspace::Auto)),

@@ -38,6 +38,7 @@ use crate::model::making::Making;
 use crate::model::metadata::{Field, FieldDefinition, MetadataUpdate, NoField, Update};
 use crate::model::name::FileName;
 use crate::model::outcome::Counters;
+use crate::model::overwrite::Kin;
 use crate::store::assets::arrival::Filed;
 use crate::store::assets::marking::{Follows, Marking};
 use crate::store::assets::parts::PartsGone;
@@ -132,6 +133,7 @@ pub struct Subject<'a> {
     pub name: &'a FileName,
     /// The asset whose master it is or replaces.
     pub known: Option<&'a KnownAsset>,
+    pub room: Room,
 }
 
 /// Finds out what a stored file is, what it says and is said of it, and makes what is derived from it. Blocks.
@@ -152,7 +154,7 @@ fn make(
     processing: &Processing,
     stop: &dyn Fn() -> bool,
 ) -> Result<Ready, Unmade> {
-    let Subject { blob, name, known } = subject;
+    let Subject { blob, name, known, room } = subject;
     let Processing { options, recipes, .. } = processing;
     let file_name = name.with_extension();
     let format = pictures::sniff_master(&workshop.blobs, &blob.id, &file_name)?;
@@ -169,7 +171,7 @@ fn make(
     let given_up = making.crop_given_up(options);
     let mut ready = Ready::new(format, blob, making);
     ready.built_on = known.map(|known| known.master.making.clone()).unwrap_or_default();
-    let pdf::Told { metadata: Metadata { fields, left_out }, pages } = metadata(workshop, blob, format, stop)?;
+    let pdf::Told { metadata: Metadata { fields, left_out }, pages } = metadata(workshop, (blob, format), room, stop)?;
     ready.metadata = fields;
     if layer.is_some() {
         // Where it lay in the file.
@@ -226,14 +228,19 @@ fn keeps_promise(workshop: &Workshop, blob: &str, extension: &str, format: Forma
 }
 
 /// What a stored file says about itself.
-fn metadata(workshop: &Workshop, blob: &Blob, format: Format, stop: &dyn Fn() -> bool) -> Result<pdf::Told, Unmade> {
+fn metadata(
+    workshop: &Workshop,
+    (blob, format): (&Blob, Format),
+    room: Room,
+    stop: &dyn Fn() -> bool,
+) -> Result<pdf::Told, Unmade> {
     if !pictures::is_pdf(&workshop.blobs, &blob.id, format)? {
         let file = workshop.blobs.read(&blob.id)?;
         let metadata = workshop.crew.send(ReadMetadata { format }, &borrowed([&file]), stop)?;
         return Ok(pdf::Told { metadata, pages: None });
     }
     let path = workshop.blobs.path(&blob.id)?;
-    match pdf::information(&workshop.launcher, &path, &workshop.settings.page_limits(Room::Share), stop) {
+    match pdf::information(&workshop.launcher, &path, &workshop.settings.page_limits(room), stop) {
         Ok(told) => Ok(told),
         Err(OpenError::Pdf(damaged)) => Err(Unmade::Refused(reason::damaged(format, &damaged))),
         Err(OpenError::Child(ChildError::Cancelled { .. })) => Err(Unmade::Failed(Failure::Interrupted)),
@@ -473,6 +480,13 @@ impl Parent {
         Ok(())
     }
 
+    /// All that was ordered of it is made, or is never made.
+    pub async fn end(&self, context: &Context, report: ItemReport) -> Result<(), Failure> {
+        let effect = Effect::PartsMade { parent: self.asset, parent_blob: self.blob.clone() };
+        self.commit(context, END, effect, move |_| report).await?;
+        Ok(())
+    }
+
     /// Parts whose keys begin so are these and no others.
     pub fn keep(&self, company: CompanyId, prefix: &str, keys: Vec<String>) -> Effect {
         let (parent, parent_blob, prefix) = (self.asset, self.blob.clone(), prefix.to_owned());
@@ -499,6 +513,22 @@ pub fn note_parent(result: &mut Value, asset: AssetId, blob: &str, format: Forma
         result.insert(PARENT.to_owned(), json!(asset));
         result.insert(PARENT_BLOB.to_owned(), json!(blob));
     }
+}
+
+/// The same of an asset whose parts an earlier job did not come to the end of.
+pub fn note_unfinished(result: &mut Value, asset: &Kin) {
+    if let Value::Object(result) = result {
+        result.insert(PARENT.to_owned(), json!(asset.id));
+        result.insert(PARENT_BLOB.to_owned(), json!(asset.blob));
+    }
+}
+
+/// Whether the options ask for pages of a document, or renditions of a film, that is called so: what has them whatever it is.
+pub fn asks_for_parts(extension: &str, processing: &Processing) -> bool {
+    let extension = extension.to_ascii_lowercase();
+    let format = Format::all().find(|format| format.extensions().contains(&extension.as_str()));
+    let format = format.filter(|format| matches!(format.family(), Family::Pages | Family::Film));
+    format.is_some_and(|format| !brings_forth(format, processing).is_empty())
 }
 
 impl Processing {

@@ -12,6 +12,7 @@ use serde_json::json;
 use super::context::ROUNDS;
 use super::pictures::{Ready, Unmade};
 use super::process::{self, Processing, Subject};
+use super::settings::Room;
 use super::{Bytes, Context, Executor, Failure, Item, Workshop, options, reason};
 use crate::assets::blobs::Blob;
 use crate::model::asset::AssetType;
@@ -90,9 +91,10 @@ impl ReprocessAssets {
         let (workshop, processing, progress) = (self.workshop.clone(), processing.clone(), context.clone());
         let subject = known.clone();
         let bytes = Bytes::of(&known.master.blob, &known.file_name);
-        let work = self.workshop.work_on(context, bytes, move |stop| {
+        let room = self.workshop.room_of(&named(&known), known.master.bytes);
+        let work = self.workshop.work_in(room, context, bytes, move |stop| {
             let _working = progress.working_on(&subject.name);
-            examine(&workshop, &subject, &processing, stop)
+            examine(&workshop, &subject, &processing, room, stop)
         });
         let result = match work.await {
             Ok(ready) => Ok(ready),
@@ -160,13 +162,18 @@ fn examine(
     workshop: &Workshop,
     known: &KnownAsset,
     processing: &Processing,
+    room: Room,
     stop: &dyn Fn() -> bool,
 ) -> Result<Ready, Unmade> {
     workshop.blobs.verify(&known.master.blob, stop)?;
-    let (stem, extension) = known.file_name.rsplit_once('.').unwrap_or((&known.file_name, ""));
-    let name = FileName { stem: stem.to_owned(), extension: extension.to_owned(), changed: false };
+    let name = named(known);
     let blob = Blob { id: known.master.blob.clone(), bytes: known.master.bytes };
-    process::examine(workshop, Subject { blob: &blob, name: &name, known: Some(known) }, processing, stop)
+    process::examine(workshop, Subject { blob: &blob, name: &name, known: Some(known), room }, processing, stop)
+}
+
+fn named(known: &KnownAsset) -> FileName {
+    let (stem, extension) = known.file_name.rsplit_once('.').unwrap_or((&known.file_name, ""));
+    FileName { stem: stem.to_owned(), extension: extension.to_owned(), changed: false }
 }
 
 fn success(known: &KnownAsset, ready: &Ready) -> ItemReport {

@@ -136,7 +136,7 @@ impl Settings {
 
     /// Bytes for pictures.
     fn memory(&self, room: Room) -> u64 {
-        /// Enough for a page of A3 at 600 dpi, or of A2 at 300.
+        /// Enough for a page of A2 at 300 dpi.
         const FOR_EACH: u64 = 256 << 20;
         const LEAST: u64 = 512 << 20;
         let places = self.parallel.max(1) as u64;
@@ -172,7 +172,7 @@ impl Settings {
 
     /// A whole file is converted at once, of whatever length.
     pub fn post_script_limits(&self) -> PostScriptLimits {
-        PostScriptLimits { time: self.media.page_time.duration() * 10, memory: self.memory(Room::All) }
+        PostScriptLimits { time: self.media.page_time.duration() * 10, memory: self.memory(Room::Share) }
     }
 
     /// What is made of videos is no larger than what may be uploaded.

@@ -180,9 +180,10 @@ impl UploadDirectory {
         };
         let (workshop, name, processing) = (self.workshop.clone(), incoming.name.clone(), filing.processing.clone());
         let content = blob.id.clone();
-        let examined = self.workshop.work_on(context, Bytes::of(&content, &incoming.shown), move |stop| {
+        let room = self.workshop.room_of(&name, blob.bytes);
+        let examined = self.workshop.work_in(room, context, Bytes::of(&content, &incoming.shown), move |stop| {
             let _working = working;
-            let subject = Subject { blob: &blob, name: &name, known: replaces.as_ref() };
+            let subject = Subject { blob: &blob, name: &name, known: replaces.as_ref(), room };
             archive::examine(&workshop, subject, &processing, stop)
         });
         examined.await

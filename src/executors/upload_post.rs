@@ -80,12 +80,13 @@ impl UploadPost {
         let (workshop, name, processing) = (self.workshop.clone(), incoming.name.clone(), filing.processing.clone());
         let (shown, progress) = (incoming.shown.clone(), context.clone());
         let content = file.blob.clone();
-        let examined = self.workshop.work_on(context, Bytes::of(&content, &incoming.shown), move |stop| {
+        let room = self.workshop.room_of(&name, file.bytes);
+        let examined = self.workshop.work_in(room, context, Bytes::of(&content, &incoming.shown), move |stop| {
             let _working = progress.working_on(shown);
             // It came some time ago.
             workshop.blobs.verify(&file.blob, stop)?;
             let blob = Blob { id: file.blob, bytes: file.bytes };
-            let subject = Subject { blob: &blob, name: &name, known: foresight.replaces.as_ref() };
+            let subject = Subject { blob: &blob, name: &name, known: foresight.replaces.as_ref(), room };
             archive::examine(&workshop, subject, &processing, stop)
         });
         match examined.await {

@@ -244,7 +244,7 @@ struct Stored {
 
 impl Work<'_> {
     async fn make(&self, presets: &[PropertySetId], done: &BTreeMap<String, Value>) -> Result<(), Failure> {
-        let items = presets.len() + usize::from(presets.len() > 1) + 1;
+        let items = presets.len() + usize::from(presets.len() > 1) + 2;
         self.parent.found_parts(self.context, u32::try_from(items).unwrap_or(u32::MAX)).await?;
         let mut made = Vec::new();
         for preset in presets {
@@ -261,7 +261,10 @@ impl Work<'_> {
         if process::unless_passed(&self.gather(made, done).await?).is_break() {
             return Ok(());
         }
-        self.put_away_others(presets).await
+        if process::unless_passed(&self.put_away_others(presets).await?).is_break() {
+            return Ok(());
+        }
+        self.parent.end(self.context, ItemReport::default()).await
     }
 
     /// Gives the rendition, if there is one, or breaks off where nothing more is made of the film.
@@ -454,7 +457,7 @@ impl Work<'_> {
         self.parent.commit(self.context, SET, Effect::Set(Box::new(set)), report).await
     }
 
-    async fn put_away_others(&self, presets: &[PropertySetId]) -> Result<(), Failure> {
+    async fn put_away_others(&self, presets: &[PropertySetId]) -> Result<Option<Applied>, Failure> {
         let mut keys: Vec<String> = presets.iter().copied().map(key).collect();
         if keys.len() > 1 {
             keys.push(SET.to_owned());
@@ -462,8 +465,7 @@ impl Work<'_> {
         let effect = self.parent.keep(self.context.run.company, PREFIX, keys);
         let parent = self.parent.clone();
         let report = move |applied: &Applied| process::report_of_parts(&parent, applied);
-        self.parent.commit(self.context, process::END, effect, report).await?;
-        Ok(())
+        self.parent.commit(self.context, "others", effect, report).await
     }
 }
 

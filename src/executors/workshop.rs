@@ -18,7 +18,9 @@ use super::{Context, Failure, Settings, failure, reason};
 use crate::assets::blobs::Blobs;
 use crate::assets::marks::{Entered, Mark, MarkError, Marks, Work};
 use crate::clock::{self, SharedClock};
+use crate::media::Format;
 use crate::media::child::{Crew, Launcher, Pool};
+use crate::model::name::FileName;
 
 /// Clones share it.
 #[derive(Debug, Clone)]
@@ -83,6 +85,13 @@ impl Workshop {
         let crew = Arc::new(pool.crew());
         let (settings, gate) = (Arc::new(settings), Arc::default());
         Self { settings, blobs, launcher, crew, pool, benches, shares, mounts, marks, gate }
+    }
+
+    /// What a file of this name and size takes that is looked into for what it says of itself.
+    pub fn room_of(&self, name: &FileName, bytes: u64) -> Room {
+        let is_document = Format::Pdf.extensions().contains(&name.extension.as_str())
+            || Format::Illustrator.extensions().contains(&name.extension.as_str());
+        if is_document { self.settings.room_of_document(bytes) } else { Room::Share }
     }
 
     /// The same workshop with a crew of its own, which ends with the last clone of what is returned.

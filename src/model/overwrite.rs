@@ -97,6 +97,15 @@ impl FromStr for SameName {
     }
 }
 
+/// What there is of the pages, layers or renditions of an asset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Made {
+    Nothing,
+    /// A job was to make them and did not come to their end.
+    Unfinished,
+    Parts,
+}
+
 /// An asset that has the name of a file, or whose own file came under that name and got a number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kin {
@@ -117,6 +126,7 @@ pub struct Kin {
     pub source: Option<SourceName>,
     /// The run that filed its master.
     pub run: Option<InstanceId>,
+    pub made: Made,
 }
 
 impl Kin {
@@ -331,6 +341,7 @@ mod tests {
             since: DateTime::UNIX_EPOCH,
             source: source.map(SourceName::of_path),
             run: Some(InstanceId(run)),
+            made: Made::Nothing,
         }
     }
 

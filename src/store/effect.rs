@@ -44,6 +44,8 @@ pub enum Effect {
     Page { part: Box<Part>, derived: Vec<Derived>, text: Box<PageText> },
     /// Parts whose keys begin so are these and no others, of this master: the rest goes to the trash.
     KeepParts { company: CompanyId, parent: AssetId, parent_blob: String, prefix: String, keys: Vec<String> },
+    /// All that was ordered of this master was made.
+    PartsMade { parent: AssetId, parent_blob: String },
     /// An asset in the trash brings nothing forth: what was made of another master than this goes there too.
     LeaveParts { company: CompanyId, parent: AssetId, parent_blob: String },
     /// A set was put together, of a master or by itself.
@@ -144,7 +146,7 @@ impl Effect {
             Self::KeepSheet { .. } | Self::Describe { .. } => Some(LogType::MetadataFailure),
             Self::Export(_) => Some(LogType::ExportJobRenderFileError),
             Self::Cleanup(_) => Some(LogType::CleanupFailure),
-            Self::Nothing | Self::Publish(_) => None,
+            Self::Nothing | Self::PartsMade { .. } | Self::Publish(_) => None,
         }
     }
 
@@ -158,7 +160,9 @@ impl Effect {
             Self::KeepSheet { path, .. } => (None, Some(path.clone())),
             Self::Reprocess { replacement, .. } => (Some(replacement.asset), replacement.file_name.clone()),
             Self::Derive { asset, .. } => (Some(*asset), None),
-            Self::KeepParts { parent, .. } | Self::LeaveParts { parent, .. } => (Some(*parent), None),
+            Self::KeepParts { parent, .. } | Self::PartsMade { parent, .. } | Self::LeaveParts { parent, .. } => {
+                (Some(*parent), None)
+            }
             Self::Nothing | Self::Describe { .. } | Self::Export(_) | Self::Publish(_) | Self::Cleanup(_) => {
                 (None, None)
             }
@@ -200,6 +204,10 @@ impl Effect {
                     return Ok(passed);
                 }
                 parts::keep_only(tx, company, parent, &prefix, &keys, now).await.map(Applied::PartsGone)
+            }
+            Self::PartsMade { parent, parent_blob } => {
+                parts::note_made(tx, parent, &parent_blob).await?;
+                Ok(Applied::Nothing)
             }
             Self::LeaveParts { company, parent, parent_blob } => {
                 // Out of the trash again, it may be left later.

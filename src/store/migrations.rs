@@ -59,6 +59,7 @@ const FILES: &[(&str, &str)] = files![
     "0111_held_and_ended",
     "0112_ranges_by_reason",
     "0113_parts_that_failed",
+    "0114_unfinished_parts",
 ];
 
 pub static MIGRATIONS: LazyLock<Migrator> =

@@ -101,6 +101,8 @@ codes! {
     DUPLICATE_LEFT_OUT = "duplicate-left-out";
     DUPLICATE_LEFT_OUT_SET = "duplicate-left-out-set";
     DUPLICATE_LEFT_OUT_APART = "duplicate-left-out-apart";
+    DUPLICATE_WITHOUT_PARTS = "duplicate-without-parts";
+    PARTS_GO_ON = "parts-go-on";
     DUPLICATE_RENAMED = "duplicate-renamed";
     NAME_SHARED = "name-shared";
     JUNK_SKIPPED = "junk-skipped";
@@ -126,6 +128,7 @@ codes! {
     PAGES_FAILED_KEPT = "pages-failed-kept";
     CATALOG_PROCESSED = "catalog-processed";
     CATALOG_PROCESSED_LACKING = "catalog-processed-lacking";
+    PAGES_NONE_DRAWN = "pages-none-drawn";
     CATALOG_TOO_SMALL = "catalog-too-small";
     CATALOG_MADE = "catalog-made";
     LAYER_PROCESSED = "layer-processed";
@@ -376,7 +379,6 @@ codes! {
     REASON_TOO_MANY_PAGES = "reason-too-many-pages";
     REASON_TOO_MANY_LAYERS = "reason-too-many-layers";
     REASON_OPTION_ABSENT = "reason-option-absent";
-    REASON_NO_PAGE_DRAWN = "reason-no-page-drawn";
     REASON_PAGES_NOT_CMYK = "reason-pages-not-cmyk";
     REASON_FONTS_STAND_IN = "reason-fonts-stand-in";
     REASON_FONTS_BUILT_IN = "reason-fonts-built-in";

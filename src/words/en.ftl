@@ -420,6 +420,11 @@ duplicate-left-out-set = { $file } ({ SIZE($bytes) }) was left out: { $asset } h
 # $mode (Text) overwrite mode of the company
 duplicate-left-out-apart = { $file } ({ SIZE($bytes) }) was left out: { $asset } has its name and other content ({ SIZE($asset-bytes) }, there since { TIME($at, $zone) }), in another folder or with another extension. The company's overwrite mode, { $mode }, replaces no such asset: rename or move one of the two, or number such files: prepress company same-name.
 # $file (Text)
+# $asset (Text) asset id
+duplicate-without-parts = { $asset } has none of the pages or renditions that the order asks for, and gets none, because { $file } is there already: upload it with overwrite, or have its pages drawn with ripPdfsJob.
+# $asset (Text) asset id
+parts-go-on = The pages, layers or renditions of { $asset } were not all made by the job that was to make them: they are made now.
+# $file (Text)
 # $asset (Text) asset id that is taken
 # $name (Text) asset id given instead
 duplicate-renamed = { $file } was stored as { $name }, because { $asset } is taken.
@@ -516,11 +521,21 @@ pages-cut-off-kept =
 catalog-processed = { $file } was processed as an eCatalog of { NUMBER($pages) } pages.
 # $file (Text) path of the eCatalog with the company root folder first
 # $pages (Number) that it has
-# $count (Number) that the document has
-catalog-processed-lacking = { $file } was processed as an eCatalog of { NUMBER($pages) } of the { NUMBER($count) } pages of its document: the others could not be drawn.
+# $count (Number) pages that could not be drawn
+catalog-processed-lacking =
+    { $file } was processed as an eCatalog of { NUMBER($pages) } pages: { $count ->
+        [one] 1 page of its document, which could not be drawn, is not in it.
+       *[other] { NUMBER($count) } pages of its document, which could not be drawn, are not in it.
+    }
 # $file (Text) the document
-# $count (Number) pages
-catalog-too-small = No eCatalog was made of { $file }: of its { NUMBER($count) } pages, no two could be drawn.
+# $count (Number) pages that could not be drawn
+catalog-too-small =
+    No eCatalog was made of { $file }: { $count ->
+        [one] 1 of its pages could not be drawn
+       *[other] { NUMBER($count) } of its pages could not be drawn
+    }, and no two are left.
+# $file (Text) the document
+pages-none-drawn = { $file }: none of its pages could be drawn.
 # $catalog (Text) asset id of the eCatalog
 # $file (Text) the document
 # $pages (Number)
@@ -1274,7 +1289,6 @@ reason-too-many-pages = it has { NUMBER($pages) } pages; documents of at most { 
 reason-too-many-layers = it has { NUMBER($layers) } layers; files of at most { NUMBER($limit) } are taken apart
 # $option (Text) as the API calls it
 reason-option-absent = the order has no { $option }, by which it would be drawn
-reason-no-page-drawn = none of its pages could be drawn
 reason-pages-not-cmyk = pages are drawn in RGB, not in CMYK
 # $fonts (Text) names of fonts
 # $instead (Text) names of families, each with the font that it stands in for

@@ -898,6 +898,178 @@ async fn fonts_that_are_not_embedded_have_stand_ins() {
     assert!(text.lines().any(|line| line.contains("arabic") && line.contains("2 letters are left out")), "{text}");
 }
 
+/// Colours of devices that a page takes for others (ISO 32000-2, 8.6.5.6).
+const DEFAULTS: &[Sheet] = &[
+    Sheet {
+        name: "default-rgb",
+        content: "1 0.5 0.25 rg 20 20 160 70 re f 0.2 0.6 0.4 RG 20 w 20 150 m 180 150 l S",
+        resources: "/ColorSpace<</DefaultRGB[/CalRGB<</WhitePoint[0.9505 1 1.089]/Gamma[1 1 1]\
+                    /Matrix[0.4124 0.2126 0.0193 0.3576 0.7152 0.1192 0.1805 0.0722 0.9505]>>]>>",
+        ..PLAIN
+    },
+    Sheet {
+        name: "default-gray",
+        content: "0.5 g 20 20 160 70 re f",
+        resources: "/ColorSpace<</DefaultGray[/Separation/Ink/DeviceRGB<</FunctionType 2/Domain[0 1]/C0[1 1 1]/C1[1 0 0]/N 1>>]>>",
+        by: &[Poppler],
+        ..PLAIN
+    },
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn default_colour_spaces_are_applied() {
+    are_drawn_right(DEFAULTS).await;
+    // Where no space is to be taken for another, nobody else is asked.
+    use prepress::config::Poppler as When;
+    let world = World::with(|settings| settings.media.poppler = When::Never).await;
+    let plain = Sheet { name: "same", content: "1 0 0 rg 20 20 60 60 re f", ..PLAIN };
+    let same = Sheet { resources: "/ColorSpace<</DefaultRGB/DeviceRGB>>", ..plain };
+    let unused = Sheet { name: "unused", resources: "/ColorSpace<</DefaultCMYK[/Lab<<>>]>>", ..plain };
+    let done = upload_all(&world, &[DEFAULTS[0], same, unused]).await;
+    let notes: Vec<&str> = done
+        .lines
+        .iter()
+        .filter(|line| line.code == "page-note")
+        .map(|line| line.params["file"].as_str().unwrap())
+        .collect();
+    assert_eq!(notes, ["default-rgb.pdf"], "{}", done.text());
+}
+
+const TYPE_3: &str = "/Type/Font/Subtype/Type3/FontBBox[0 0 1000 1000]/FontMatrix[0.001 0 0 0.001 0 0]/FirstChar 97/LastChar 97\
+     /Widths[1000]/Encoding<</Differences[97/a]>>/CharProcs<</a 11 0 R>>/Resources<<>>";
+
+/// A group of groups, which are deeper than anybody follows them.
+fn nested(depth: usize) -> Sheet {
+    let form = |next: usize| {
+        let entries = format!("/Type/XObject/Subtype/Form/BBox[0 0 200 200]/Resources<</XObject<</X {next} 0 R>>>>");
+        (&*entries.leak(), Some("/X Do"))
+    };
+    let mut objects: Vec<(&'static str, Option<&'static str>)> = (0..depth).map(|at| form(11 + at)).collect();
+    objects.push((GROUP, Some("/M gs 1 1 0 rg 20 80 160 40 re f")));
+    Sheet { name: "deep", content: "20 85 160 8 re f /X Do", resources: X, objects: objects.leak(), ..PLAIN }
+}
+
+/// What no other program draws right either has a line, and what only looks like it has none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_no_program_draws_right_is_said() {
+    let outline =
+        Sheet { name: "outline", content: "/H gs 12 w 1 0 0 rg 40 40 120 120 re B", resources: STATES, ..PLAIN };
+    let letters = Sheet {
+        name: "letters",
+        content: "BT /P 90 Tf 2 Tr 1 0 0 RG 10 90 Td (a) Tj ET",
+        objects: &[(TYPE_3, None), ("", Some("1000 0 0 0 1000 1000 d1 100 100 600 600 re f"))],
+        ..PLAIN
+    };
+    let picture = |name, entries| Sheet {
+        name,
+        content: "160 0 0 160 20 20 cm /X Do",
+        resources: "/XObject<</X 10 0 R>>",
+        objects: vec![(entries, Some("\x01\x02\x03\x01"))].leak(),
+        ..PLAIN
+    };
+    let sheets = [
+        outline,
+        letters,
+        nested(30),
+        picture(
+            "short",
+            "/Type/XObject/Subtype/Image/Width 2/Height 2/BitsPerComponent 8/ColorSpace[/Indexed/DeviceRGB 3<00FF0011FF>]",
+        ),
+        picture("unknown", "/Type/XObject/Subtype/Image/Width 2/Height 2/BitsPerComponent 8/ColorSpace/Foo"),
+        picture("lost", "/Type/XObject/Subtype/Image/Width 2/Height 2/BitsPerComponent 8/ColorSpace 99 0 R"),
+        // These are right.
+        Sheet { name: "opaque", resources: "", content: "12 w 1 0 0 rg 40 40 120 120 re B", ..outline },
+        Sheet { name: "filled", content: "/H gs 1 0 0 rg 40 40 120 120 re f", ..outline },
+        Sheet { name: "plain-letters", content: "BT /P 90 Tf 10 90 Td (a) Tj ET", ..letters },
+        nested(10),
+        picture(
+            "whole",
+            "/Type/XObject/Subtype/Image/Width 2/Height 2/BitsPerComponent 8/ColorSpace[/Indexed/DeviceRGB 3<00FF0011FF0022FF0033FF00>]",
+        ),
+    ];
+    let world = World::new().await;
+    let right = Sheet { name: "not-so-deep", ..sheets[9] };
+    let sheets: Vec<Sheet> =
+        sheets.iter().enumerate().map(|(at, sheet)| if at == 9 { right } else { *sheet }).collect();
+    let done = upload_all(&world, &sheets).await;
+    let notes: BTreeSet<(&str, &str)> = done
+        .lines
+        .iter()
+        .filter(|line| line.code == "page-note")
+        .map(|line| {
+            (line.params["file"].as_str().unwrap(), line.params["reason"]["params"]["detail"].as_str().unwrap())
+        })
+        .collect();
+    let expected = [
+        ("outline.pdf", "what is filled and stroked at once"),
+        ("letters.pdf", "letters of a Type 3 font are outlined"),
+        ("deep.pdf", "not all of its groups and masks were looked at"),
+        ("short.pdf", "a colour space is not one that can be read"),
+        ("unknown.pdf", "a colour space is not one that can be read"),
+        ("lost.pdf", "a colour space is not one that can be read"),
+    ];
+    for (file, what) in expected {
+        assert!(notes.iter().any(|(name, note)| *name == file && note.contains(what)), "{file}: {}", done.text());
+    }
+    let told: BTreeSet<&str> = notes.iter().map(|(name, _)| *name).collect();
+    assert_eq!(told, expected.iter().map(|(name, _)| *name).collect::<BTreeSet<_>>(), "{}", done.text());
+}
+
+/// Nothing, encrypted, is not nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_empty_and_encrypted_is_whole() {
+    let world = World::new().await;
+    let plain = world.folder.path().join("plain.pdf");
+    let empty = Sheet { content: "", resources: X, objects: &[(GROUP, Some(""))], ..PLAIN };
+    std::fs::write(&plain, empty.file()).unwrap();
+    for (name, bits, aes) in [("old", "128", Some("--use-aes=y")), ("new", "256", None)] {
+        let to = world.ingest(&format!("in/{name}.pdf"));
+        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+        let weak: &[&str] = if bits == "128" { &["--allow-weak-crypto"] } else { &[] };
+        let how: Vec<&str> = ["--encrypt", "", "owner", bits].into_iter().chain(aes).chain(["--"]).collect();
+        run("qpdf", &[weak, &how, &[text_of(&plain), text_of(&to)]].concat());
+    }
+    let done = upload(&world, json!({ "process": "Rasterize", "resolution": 36 })).await;
+    assert_eq!((done.counters.error, done.counters.warning), (0, 0), "{}", done.text());
+}
+
+/// Words that are written from the top down are words, and stand where they are; links that nobody sees are none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn vertical_words_are_read() {
+    let world = World::new().await;
+    let font = "/Type/Font/Subtype/Type0/BaseFont/HeiseiKakuGo-W5/Encoding/UniJIS-UCS2-V/DescendantFonts[11 0 R]";
+    let link = |flags: u32, address: &str| {
+        format!("<</Type/Annot/Subtype/Link/Rect[0 0 20 20]/F {flags}/A<</S/URI/URI(https://{address}.example/)>>>>")
+    };
+    let page = Sheet {
+        name: "vertical",
+        content: "BT /P 20 Tf 100 190 Td <65E5672C8A9E> Tj ET BT /P 20 Tf 50 190 Td <65E5672C> Tj ET",
+        annotations: (link(4, "seen") + &link(2, "hidden")).leak(),
+        objects: vec![(font, None), JAPANESE[1], JAPANESE[2]].leak(),
+        ..PLAIN
+    };
+    world.put("in/vertical.pdf", &page.file());
+    let options = json!({ "process": "Rasterize", "resolution": 72, "extractSearchWords": true });
+    let done = upload(&world, options).await;
+    let words = world.query("SELECT word, x, y, width, height FROM page_word ORDER BY position").await;
+    let words: Vec<(&str, [i64; 4])> =
+        words.iter().map(|row| (row[0].as_str().unwrap(), [1, 2, 3, 4].map(|at| row[at].as_i64().unwrap()))).collect();
+    // Beside the point that the line hangs from, half of a letter to each side.
+    for ((word, [x, y, width, height]), (expected, left, letters)) in
+        words.iter().zip([("日本語", 90, 3), ("日本", 40, 2)])
+    {
+        assert_eq!(*word, expected, "{}", done.text());
+        let is_near = (x - left).abs() <= 2
+            && (y - 10).abs() <= 2
+            && (width - 20).abs() <= 3
+            && (height - 20 * letters).abs() <= 3;
+        assert!(is_near, "{word}: {:?}", [x, y, width, height]);
+    }
+    assert_eq!(words.len(), 2, "{words:?}");
+    let links = world.query("SELECT action FROM image_map").await;
+    assert_eq!(links, [[json!("https://seen.example/")]]);
+}
+
 const SIGNS: &str = "BT /P 18 Tf 1 0 0 1 10 160 Tm (!\"#$%&) Tj 1 0 0 1 10 130 Tm (46789:) Tj 1 0 0 1 10 100 Tm (ABCabc) Tj \
      1 0 0 1 10 70 Tm (lmnopq) Tj 1 0 0 1 10 40 Tm (\\241\\242\\243\\244\\245) Tj 1 0 0 1 10 10 Tm (\\300\\324\\344\\376) Tj ET";
 

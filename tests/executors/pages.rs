@@ -5,12 +5,14 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use prepress::executors::{Failure, Registry};
 use prepress::media::child::{ChildError, Launcher};
 use prepress::media::pdf::{Annotations, Drawing, Others, PageColor, PageLimits, Undrawn, draw_pages};
 use prepress::model::kind::JobKind;
 use prepress::model::outcome::Counters;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use crate::child::{nothing_is_left_in, processes_with};
 use crate::world::{Done, Moment, World, directory};
@@ -323,7 +325,8 @@ async fn every_option_of_a_pdf_has_its_effect() {
     assert_eq!(world.query("SELECT count(*) FROM image_map").await, [[json!(2)]]);
     assert_eq!(world.query("SELECT count(*) FROM page_word").await, [[json!(0)]]);
     let cmyk = upload(&world, json!({ "colorspace": "Cmyk" })).await;
-    assert!(cmyk.text().contains("brochure.pdf: pages are drawn in RGB, not in CMYK."), "{}", cmyk.text());
+    let line = "pdfOptions/colorspace had no effect, because pages are drawn in RGB, not in CMYK.";
+    assert!(cmyk.text().contains(line), "{}", cmyk.text());
     assert_eq!(cmyk.counters.warning, 1);
     // A catalogue that is no longer asked for goes to the trash, and comes back under the same name.
     let catalog = "SELECT id, trash_state FROM asset WHERE asset_type = 'Catalog'";
@@ -441,8 +444,11 @@ async fn pages_that_fail_are_counted_apart_from_files() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_ecatalog_without_a_page_says_so() {
     let cases: [(&[&str], _); 3] = [
-        (&["one", "two", "three"], "an eCatalog of 2 of the 3 pages of its document: the others could not be drawn"),
-        (&["one", "two"], "No eCatalog was made of book.pdf: of its 2 pages, no two could be drawn"),
+        (
+            &["one", "two", "three"],
+            "an eCatalog of 2 pages: 1 page of its document, which could not be drawn, is not in it.",
+        ),
+        (&["one", "two"], "No eCatalog was made of book.pdf: 1 of its pages could not be drawn, and no two are left."),
         (&["only"], ""),
     ];
     for (words, line) in cases {
@@ -453,6 +459,81 @@ async fn an_ecatalog_without_a_page_says_so() {
         let lines = done.text();
         assert!(lines.contains(line) && lines.contains("eCatalog") != line.is_empty(), "{lines}");
     }
+}
+
+/// What cannot be found in a document is no page that could not be drawn.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_ecatalog_counts_no_page_that_nobody_found() {
+    let world = World::new().await;
+    let cut = |words: &[&str]| {
+        let mut file = booklet(words, &[]);
+        file.truncate(file.len() - 40);
+        file
+    };
+    world.put("in/one.pdf", &cut(&["one"]));
+    world.put("in/three.pdf", &cut(&["one", "two", "three"]));
+    let claims = String::from_utf8(booklet(&["a", "b", "c"], &[])).unwrap().replace("/Count 3", "/Count 9");
+    world.put("in/claims.pdf", claims.as_bytes());
+    let lines = upload(&world, json!({ "process": "Rasterize" })).await.text();
+    for line in [
+        "three-catalog was processed as an eCatalog of 3 pages.",
+        "claims-catalog was processed as an eCatalog of 3 pages.",
+    ] {
+        assert!(lines.contains(line), "{lines}");
+    }
+    assert!(!lines.contains("could not be drawn") && !lines.contains("No eCatalog"), "{lines}");
+}
+
+/// Who orders once more what a stopped job did not come to the end of gets the rest, and who orders pages of what is there already
+/// hears that there are none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_document_that_is_there_gets_the_pages_that_a_stopped_job_left_out() {
+    let world = World::new().await;
+    let words: Vec<String> = (1..=20).map(|number| format!("page{number}")).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    world.put("in/book.pdf", &booklet(&words, &[]));
+    let mut order = directory("in");
+    order["pdfOptions"] = json!({ "process": "Rasterize", "resolution": 36 });
+    let (kind, order) = (UPLOAD, order);
+    let pages =
+        async || world.query("SELECT count(*) FROM asset WHERE part LIKE 'page:%'").await[0][0].as_i64().unwrap();
+
+    // It is stopped as soon as it has drawn something.
+    world.submit(kind, order.clone()).await;
+    let claimed = world.claim().await;
+    let stop = CancellationToken::new();
+    let context = world.context(&claimed, stop.clone());
+    let executor = world.registry().executor(&claimed.spec);
+    let watch = async {
+        while pages().await == 0 {}
+        stop.cancel();
+    };
+    let (result, ()) = tokio::join!(executor.run(&context), watch);
+    assert_eq!(result, Err(Failure::Interrupted));
+    world.finish(claimed.fence, Err(Failure::Interrupted), 1).await;
+    let drawn = pages().await;
+    assert!((1..20).contains(&drawn), "{drawn}");
+
+    let again = world.run(kind, order.clone()).await.succeeded();
+    assert_eq!(pages().await, 20, "{}", again.text());
+    assert!(again.text().contains("The pages, layers or renditions of book were not all made"), "{}", again.text());
+    assert!(again.text().contains("an eCatalog of 20 pages"), "{}", again.text());
+    assert_eq!((again.counters.duplicate, again.counters.part, again.counters.warning), (1, 20, 0), "{}", again.text());
+    // Once is enough.
+    let third = world.run(kind, order).await.succeeded();
+    assert_eq!((third.counters.duplicate, third.counters.part, third.counters.warning), (1, 0, 0), "{}", third.text());
+
+    world.put("late/late.pdf", &booklet(&["late"], &[]));
+    let mut late = directory("late");
+    world.run(kind, late.clone()).await.succeeded();
+    late["pdfOptions"] = json!({ "process": "Rasterize" });
+    let done = world.run(kind, late).await.succeeded();
+    assert!(
+        done.text().contains("late has none of the pages or renditions that the order asks for"),
+        "{}",
+        done.text()
+    );
+    assert_eq!((done.counters.duplicate, done.counters.warning), (1, 1), "{}", done.text());
 }
 
 /// Shares of the memory are for pages as most are. One that takes more than its share waits until it has all of the memory.

@@ -280,8 +280,9 @@ impl UploadUrls {
             Err(twin) => return Ok((incoming, Fate::Twin(Box::new(twin)))),
         };
         let content = blob.id.clone();
-        let examined = self.workshop.work_on(context, Bytes::of(&content, &incoming.shown), move |stop| {
-            let subject = Subject { blob: &blob, name: &name, known: replaces.as_ref() };
+        let room = self.workshop.room_of(&name, blob.bytes);
+        let examined = self.workshop.work_in(room, context, Bytes::of(&content, &incoming.shown), move |stop| {
+            let subject = Subject { blob: &blob, name: &name, known: replaces.as_ref(), room };
             archive::examine(&workshop, subject, &processing, stop)
         });
         match examined.await {

@@ -338,8 +338,9 @@ const BYTES_A_PIXEL: u64 = 6;
 /// Of a page, whatever the configuration allows.
 const LONGEST_SIDE: u16 = u16::MAX;
 
-/// Why a page is not drawn at this resolution, and at which it would be.
-fn too_large((wide, high): (u64, u64), resolution: f64, limits: &Limits) -> String {
+/// Why a page that has this size in pixels is not drawn at this resolution, and at which it would be.
+fn too_large((width, height): (f64, f64), resolution: f64, limits: &Limits) -> String {
+    let (wide, high) = (whole(width), whole(height));
     let (side, pixels) = (wide.max(high) as f64, wide as f64 * high as f64);
     let needed = pixels * BYTES_A_PIXEL as f64;
     let bounds = [
@@ -358,11 +359,25 @@ fn too_large((wide, high): (u64, u64), resolution: f64, limits: &Limits) -> Stri
         ),
     ];
     let (fraction, bound) = bounds.into_iter().min_by(|(one, _), (other, _)| one.total_cmp(other)).unwrap_or_default();
-    let most = match (resolution * fraction).floor() {
-        most if most >= 1.0 => format!("; a resolution of up to {most} would do"),
-        _ => String::new(),
-    };
+    let would_do = |other: f64| fits(whole(width * other / resolution), whole(height * other / resolution), limits);
+    let most = (resolution * fraction).floor();
+    // Sides are rounded, each for itself.
+    let most = [most, most - 1.0, most - 2.0].into_iter().find(|most| *most >= 1.0 && would_do(*most));
+    let most = most.map_or_else(String::new, |most| format!("; a resolution of up to {most} would do"));
     format!("at a resolution of {resolution} it has {wide} x {high} pixels, and may have at most {bound}{most}")
+}
+
+/// Pixels of a side.
+fn whole(pixels: f64) -> u64 {
+    pixels.round().max(1.0) as u64
+}
+
+fn fits(wide: u64, high: u64, limits: &Limits) -> bool {
+    limits.check_size(wide, high).and_then(|()| limits.check_memory(needed(wide, high))).is_ok()
+}
+
+fn needed(wide: u64, high: u64) -> u64 {
+    wide.saturating_mul(high).saturating_mul(BYTES_A_PIXEL)
 }
 
 fn mebibytes(bytes: f64) -> u64 {
@@ -396,15 +411,15 @@ impl Sheet {
             Rotation::Horizontal | Rotation::FlippedHorizontal => (up, across),
         };
         let scale = resolution / POINTS_PER_INCH * user_unit(page);
-        let pixels = |points: f64| (points * scale).round().max(1.0) as u64;
-        let (wide, high) = (pixels(width), pixels(height));
+        let (wide, high) = (whole(width * scale), whole(height * scale));
         let limits = &Limits { max_side: limits.max_side.min(LONGEST_SIDE.into()), ..limits.clone() };
         let all = &Limits { max_memory: all_memory.max(limits.max_memory), ..limits.clone() };
-        let why = || too_large((wide, high), resolution, all);
-        let needed = wide.saturating_mul(high).saturating_mul(BYTES_A_PIXEL);
+        let why = || too_large((width * scale, height * scale), resolution, all);
         let too_large = || Page::Undrawn(Undrawn::Other(why()));
-        all.check_size(wide, high).and_then(|()| all.check_memory(needed)).map_err(|_| too_large())?;
-        limits.check_memory(needed).map_err(|_| Page::Undrawn(Undrawn::Memory(why())))?;
+        if !fits(wide, high, all) {
+            return Err(too_large());
+        }
+        limits.check_memory(needed(wide, high)).map_err(|_| Page::Undrawn(Undrawn::Memory(why())))?;
         let side = |pixels: u64| u16::try_from(pixels).map_err(|_| too_large());
         let fit = Affine::scale_non_uniform(wide as f64 / width, high as f64 / height);
         let turned = Affine::new(match page.rotation() {
@@ -530,7 +545,7 @@ mod tests {
     fn a_page_that_is_too_large_says_at_which_resolution_it_is_not() {
         let limits = Limits { max_memory: 256 << 20, ..Limits::default() };
         let (wide, high) = (7016, 9933);
-        let why = too_large((wide, high), 300.0, &limits);
+        let why = too_large((7016.0, 9933.0), 300.0, &limits);
         assert_eq!(
             why,
             "at a resolution of 300 it has 7016 x 9933 pixels, and may have at most 256 MiB of memory (media.memory), \
@@ -540,10 +555,10 @@ mod tests {
         assert!(at(240) <= limits.max_memory && at(241) > limits.max_memory);
 
         let few = Limits { max_pixels: 1_000_000, ..Limits::default() };
-        let why = too_large((2000, 2000), 100.0, &few);
+        let why = too_large((2000.0, 2000.0), 100.0, &few);
         assert!(why.ends_with("at most 1000000 pixels (media.max_pixels); a resolution of up to 50 would do"), "{why}");
         let short = Limits { max_side: 1_000, ..Limits::default() };
-        let why = too_large((2000, 10), 0.9, &short);
+        let why = too_large((2000.0, 10.0), 0.9, &short);
         assert!(
             why.ends_with("at most 1000 pixels a side (media.max_side, of which pages have 65535 at most)"),
             "{why}"

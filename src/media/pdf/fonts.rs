@@ -143,7 +143,7 @@ impl StandIns {
 
     fn standard(&self, font: StandardFont) -> Option<(FontData, u32)> {
         let look = Look::of(font);
-        let found = self.by_families(look.families, &look).and_then(|face| self.take(&face, look.families[0]));
+        let found = self.by_families(look.families, &look).and_then(|face| self.take(&face, asked_for(font)));
         Some(found.unwrap_or_else(|| font.get_font_data()))
     }
 
@@ -238,6 +238,18 @@ impl StandIns {
         let family = face.families.first().map_or_else(|| face.post_script_name.clone(), |(name, _)| name.clone());
         self.taken.lock().unwrap_or_else(PoisonError::into_inner).insert((asked.to_owned(), family));
         Some((data, face.index))
+    }
+}
+
+/// What a document calls the family of a standard font.
+const fn asked_for(font: StandardFont) -> &'static str {
+    use StandardFont as F;
+    match font {
+        F::Helvetica | F::HelveticaBold | F::HelveticaOblique | F::HelveticaBoldOblique => "Helvetica",
+        F::TimesRoman | F::TimesBold | F::TimesItalic | F::TimesBoldItalic => "Times",
+        F::Courier | F::CourierBold | F::CourierOblique | F::CourierBoldOblique => "Courier",
+        F::Symbol => "Symbol",
+        F::ZapfDingBats => "ZapfDingbats",
     }
 }
 

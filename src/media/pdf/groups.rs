@@ -13,15 +13,17 @@ use hayro::hayro_syntax::page::{Page, Resources};
 
 use super::Need;
 use super::excerpt::Excerpt;
+use super::parts::Defaults;
 use super::source::Source;
 
-/// How deep forms are followed, and how many operators of a page: what is deeper or later is taken to need nothing.
+/// How deep forms are followed, and how many operators of a page: what is deeper or later is taken to need nothing, with a line.
 const DEEPEST: u32 = 24;
 const MOST_OPERATORS: u32 = 4_000_000;
 /// Among how many forms, pictures, patterns, fonts and letters groups are looked for. Where there are more, all that is drawn is looked at.
 const MOST_LOOKED_AT: u32 = 2_000;
-/// Of a font that is drawn by operators, so many of its letters are looked at.
+/// Of a font that is drawn by operators, so many of its letters are looked at, and so many operators of a letter.
 const MOST_LETTERS: usize = 512;
+const MOST_OF_LETTER: u32 = 1_000;
 
 /// What is found of the groups of a page.
 #[derive(Default)]
@@ -31,6 +33,33 @@ pub struct Groups {
     pub needs: BTreeSet<Need>,
     /// Something is blended in the colours of CMYK (11.3.4); hayro blends everything in RGB.
     pub blends_in_cmyk: bool,
+    /// What else comes out wrong, for no other program draws it right.
+    pub wrong: BTreeSet<Wrong>,
+}
+
+/// What hayro draws wrongly, and others too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wrong {
+    /// Filled and stroked at once is a knockout group (11.7.4.4).
+    Outlined,
+    /// The mode of text means nothing to letters that are drawings (9.3.6), and they are one shape each (9.6.4).
+    Drawings,
+    /// Not all of it was looked at.
+    Unseen,
+}
+
+impl Wrong {
+    pub const fn told(self) -> &'static str {
+        match self {
+            Self::Outlined => {
+                "what is filled and stroked at once shows its filling through its stroke, which lets through what is behind it"
+            }
+            Self::Drawings => {
+                "letters of a Type 3 font are outlined, or let through their own parts, which such letters do not"
+            }
+            Self::Unseen => "it draws so much, or so deep, that not all of its groups and masks were looked at",
+        }
+    }
 }
 
 /// Looks at a page and the appearances of its annotations.
@@ -42,6 +71,7 @@ pub fn survey<'a>(page: &'a Page<'a>, appearances: &[Stream<'a>]) -> Groups {
     let mut is_worth_it = own.is_some_and(|group| group.is_knockout);
     is_worth_it |= look.are_delicate(page.resources(), DEEPEST, begin.is_cmyk);
     is_worth_it |= appearances.iter().any(|form| look.is_delicate(form, DEEPEST, begin.is_cmyk));
+    is_worth_it |= has_modes(page.resources()) || has_drawings(page.resources());
     if !is_worth_it {
         return Groups::default();
     }
@@ -52,6 +82,17 @@ pub fn survey<'a>(page: &'a Page<'a>, appearances: &[Stream<'a>]) -> Groups {
         walk.form(form, page.resources(), begin, DEEPEST);
     }
     walk.found()
+}
+
+/// Whether something may be blended with what lies behind it.
+fn has_modes(resources: &Resources<'_>) -> bool {
+    let states = &resources.ext_g_states;
+    states.keys().any(|name| states.get::<Dict<'_>>(&*name).is_some_and(|state| is_normal(&state) == Some(false)))
+}
+
+fn has_drawings(resources: &Resources<'_>) -> bool {
+    let fonts = &resources.fonts;
+    fonts.keys().any(|name| fonts.get::<Dict<'_>>(&*name).is_some_and(|font| is_of_operators(&font)))
 }
 
 /// Writes these groups without their /Group.
@@ -76,6 +117,7 @@ impl Look {
     fn are_delicate(&mut self, resources: &Resources<'_>, depth: u32, or_blend: bool) -> bool {
         let Resources { ext_g_states, x_objects, patterns, fonts, .. } = resources;
         has_states(ext_g_states, or_blend)
+            || !Defaults::of(resources).is_none()
             || x_objects.keys().any(|name| {
                 x_objects.get::<Stream<'_>>(&*name).is_some_and(|form| self.is_delicate(&form, depth, or_blend))
             })
@@ -126,12 +168,14 @@ fn is_form(object: &Stream<'_>) -> bool {
     object.dict().get::<Name<'_>>("Subtype").is_some_and(|kind| kind.as_ref() == b"Form")
 }
 
-/// Whether some of these states have masks or, where that matters, modes to blend by.
+/// Whether some of these states have masks, strokes that let something through or, where that matters, modes to blend by.
 fn has_states(states: &Dict<'_>, or_modes: bool) -> bool {
     states.keys().any(|name| {
         let state = states.get::<Dict<'_>>(&*name);
         state.is_some_and(|state| {
-            state.get::<Dict<'_>>("SMask").is_some() || or_modes && is_normal(&state) == Some(false)
+            state.get::<Dict<'_>>("SMask").is_some()
+                || state.get::<f32>("CA").is_some_and(|alpha| alpha < 1.0)
+                || or_modes && is_normal(&state) == Some(false)
         })
     })
 }
@@ -197,6 +241,11 @@ impl State {
 
     fn is_plain(self) -> bool {
         self == self.within()
+    }
+
+    /// Whether a stroke hides what lies behind it.
+    fn strokes_plainly(self) -> bool {
+        self.strokes_opaquely && self.is_normal
     }
 }
 
@@ -271,6 +320,13 @@ fn name_of<'a>(operand: Option<&Object<'a>>) -> Option<Name<'a>> {
     }
 }
 
+fn number_of(operand: Option<&Object<'_>>) -> Option<i32> {
+    match operand {
+        Some(Object::Number(number)) => Some(number.as_f32() as i32),
+        _ => None,
+    }
+}
+
 #[derive(Default)]
 struct Walk {
     left: u32,
@@ -279,10 +335,15 @@ struct Walk {
     masks: BTreeSet<ObjectIdentifier>,
     needs: BTreeSet<Need>,
     blends_in_cmyk: bool,
+    wrong: BTreeSet<Wrong>,
     /// What forms, and the letters of fonts, were found to paint, which come again and again.
     known: BTreeMap<(ObjectIdentifier, State), Painted>,
     /// Whether tiles cover all of themselves at first.
     grounds: BTreeMap<ObjectIdentifier, bool>,
+    /// Whether fonts have letters with something that matters.
+    delicate: BTreeMap<ObjectIdentifier, bool>,
+    /// Whether letters of fonts are told about.
+    told: BTreeMap<(Option<ObjectIdentifier>, bool), bool>,
     /// Those that are being walked through: a form that draws itself is not followed.
     within: Vec<ObjectIdentifier>,
 }
@@ -296,21 +357,30 @@ impl Walk {
             self.needs.insert(Need::Backdrop);
         }
         let transparent = as_they_are.into_iter().filter(|(_, uses)| uses.as_it_is).map(|(id, _)| id).collect();
-        Groups { transparent, needs: self.needs, blends_in_cmyk: self.blends_in_cmyk }
+        Groups { transparent, needs: self.needs, blends_in_cmyk: self.blends_in_cmyk, wrong: self.wrong }
     }
 
     fn content(&mut self, content: &[u8], resources: &Resources<'_>, begin: State, depth: u32) -> Painted {
         let mut painted = Painted::default();
         let (mut state, mut font, mut saved) = (begin, None, Vec::new());
+        let (mut outlines, defaults) = (false, Defaults::of(resources));
         let (mut fonts, mut patterns) = (BTreeMap::new(), BTreeSet::new());
         let mut operators = UntypedIter::new(content);
         while let Some(instruction) = operators.next() {
-            let Some(left) = self.left.checked_sub(1) else { return painted };
+            let Some(left) = self.left.checked_sub(1) else {
+                self.wrong.insert(Wrong::Unseen);
+                return painted;
+            };
             self.left = left;
             let name = || name_of(instruction.operands().next());
             match &**instruction.operator {
-                b"q" if saved.len() < 512 => saved.push((state, font.clone())),
-                b"Q" => (state, font) = saved.pop().unwrap_or((begin, None)),
+                b"q" if saved.len() < 512 => saved.push((state, font.clone(), outlines)),
+                b"Q" => (state, font, outlines) = saved.pop().unwrap_or((begin, None, false)),
+                b"g" | b"G" => self.check_space(defaults, || Name::new(b"DeviceGray")),
+                b"rg" | b"RG" => self.check_space(defaults, || Name::new(b"DeviceRGB")),
+                b"k" | b"K" => self.check_space(defaults, || Name::new(b"DeviceCMYK")),
+                b"cs" | b"CS" => self.check_space(defaults, name),
+                b"Tr" => outlines = matches!(number_of(instruction.operands().next()), Some(1 | 2 | 5 | 6)),
                 b"gs" => {
                     if let Some(dict) = name().and_then(|name| resources.get_ext_g_state(&name)) {
                         state = self.changed(state, &dict, resources, depth);
@@ -339,6 +409,7 @@ impl Walk {
                 }
                 b"Do" => {
                     let Some(object) = name().and_then(|name| resources.get_x_object(&name)) else { continue };
+                    self.check_space(defaults, || object.dict().get::<Name<'_>>("ColorSpace"));
                     if is_form(&object) {
                         painted.merge(self.form(&object, resources, state, depth));
                     } else {
@@ -348,13 +419,39 @@ impl Walk {
                 }
                 b"Tj" | b"TJ" | b"'" | b"\"" => {
                     self.paint(&mut painted, state);
+                    if outlines && font.is_none() && !state.strokes_plainly() {
+                        self.wrong.insert(Wrong::Outlined);
+                    }
                     if let Some(font) = &font {
+                        // What is of one part, as the pictures of letters are, lets nothing of itself through.
+                        let is_seen = outlines || !state.fills_opaquely || !state.is_normal;
+                        if is_seen && self.is_told(font, outlines) {
+                            self.wrong.insert(Wrong::Drawings);
+                        }
+                        if !self.has_delicate_letters(font) {
+                            continue;
+                        }
                         let letters = self.letters(font, resources, state, depth);
                         painted.blends |= letters.blends;
                         painted.lets_through |= letters.lets_through;
                     }
                 }
-                b"f" | b"F" | b"f*" | b"S" | b"s" | b"B" | b"B*" | b"b" | b"b*" | b"sh" | b"BI" | b"ID" | b"EI" => {
+                b"B" | b"B*" | b"b" | b"b*" => {
+                    self.paint(&mut painted, state);
+                    if !state.strokes_plainly() {
+                        self.wrong.insert(Wrong::Outlined);
+                    }
+                }
+                b"f" | b"F" | b"f*" | b"S" | b"s" | b"sh" => self.paint(&mut painted, state),
+                b"BI" | b"ID" | b"EI" => {
+                    if let Some(Object::Stream(picture)) = instruction.operands().next() {
+                        self.check_space(defaults, || {
+                            picture
+                                .dict()
+                                .get::<Name<'_>>("CS")
+                                .or_else(|| picture.dict().get::<Name<'_>>("ColorSpace"))
+                        });
+                    }
                     self.paint(&mut painted, state);
                 }
                 _ => {}
@@ -366,7 +463,11 @@ impl Walk {
     /// What the content of a form paints, or that of a tile or a letter.
     fn inside(&mut self, form: &Stream<'_>, resources: &Resources<'_>, state: State, depth: u32) -> Painted {
         let id = form.obj_id();
-        let Some(depth) = depth.checked_sub(1).filter(|_| !self.within.contains(&id)) else {
+        if self.within.contains(&id) {
+            return Painted::default();
+        }
+        let Some(depth) = depth.checked_sub(1) else {
+            self.wrong.insert(Wrong::Unseen);
             return Painted::default();
         };
         if let Some(known) = self.known.get(&(id, state)) {
@@ -405,6 +506,12 @@ impl Walk {
         painted.add(state);
     }
 
+    fn check_space<'n>(&mut self, defaults: Defaults, space: impl FnOnce() -> Option<Name<'n>>) {
+        if !defaults.is_none() && space().is_some_and(|space| defaults.is_about(space.as_ref())) {
+            self.needs.insert(Need::DefaultSpace);
+        }
+    }
+
     fn check_knockout(&mut self, group: Option<Group>, inside: Painted) {
         if group.is_some_and(|group| group.is_knockout) && inside.lets_through && inside.objects > 1 {
             self.needs.insert(Need::Knockout);
@@ -429,12 +536,44 @@ impl Walk {
         let own = font.get::<Dict<'_>>("Resources").map(Resources::new);
         let mut painted = Painted::default();
         for letter in letters(font) {
-            let Some(left) = self.left.checked_sub(1) else { break };
+            let Some(left) = self.left.checked_sub(1) else {
+                self.wrong.insert(Wrong::Unseen);
+                break;
+            };
             self.left = left;
             painted.merge(self.inside(&letter, own.as_ref().unwrap_or(resources), state, depth));
         }
         self.known.extend(key.map(|key| (key, painted)));
         painted
+    }
+
+    /// Whether the letters of a font have something that matters here: most have nothing to draw with.
+    fn has_delicate_letters(&mut self, font: &Dict<'_>) -> bool {
+        let look = || Look { left: MOST_LOOKED_AT }.is_delicate_font(font, DEEPEST, true);
+        match font.obj_id() {
+            Some(id) => *self.delicate.entry(id).or_insert_with(look),
+            None => look(),
+        }
+    }
+
+    /// Whether letters of a font that are drawn in the colour of the text (operator `d1`) are of several parts, or are outlined.
+    fn is_told(&mut self, font: &Dict<'_>, outlines: bool) -> bool {
+        let is_told = |letter: Stream<'_>| {
+            let content = letter.decoded_data().unwrap_or_default();
+            let (mut operators, mut takes_color, mut parts) = (UntypedIter::new(&content), false, 0);
+            let mut left = MOST_OF_LETTER;
+            while let (Some(instruction), 1..) = (operators.next(), left) {
+                left -= 1;
+                match &**instruction.operator {
+                    b"d1" => takes_color = true,
+                    b"f" | b"F" | b"f*" | b"S" | b"s" | b"Do" | b"EI" | b"BI" | b"ID" => parts += 1,
+                    b"B" | b"B*" | b"b" | b"b*" => parts += 2,
+                    _ => {}
+                }
+            }
+            takes_color && (parts > 1 || outlines && parts > 0)
+        };
+        *self.told.entry((font.obj_id(), outlines)).or_insert_with(|| letters(font).any(is_told))
     }
 
     /// The state after an operator `gs` (ISO 32000-2, table 57).

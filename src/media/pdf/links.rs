@@ -76,6 +76,9 @@ impl LeftOut {
     }
 }
 
+/// Of the flags of an annotation (ISO 32000-2, table 167).
+const HIDDEN: i32 = 2;
+
 pub fn read(places: &Places<'_>, page: &Page<'_>, sheet: &Sheet) -> (Vec<Link>, LeftOut) {
     let (mut links, mut left_out) = (Vec::new(), LeftOut::default());
     let Some(annotations) = page.raw().get::<Array<'_>>(keys::ANNOTS) else { return (links, left_out) };
@@ -83,6 +86,10 @@ pub fn read(places: &Places<'_>, page: &Page<'_>, sheet: &Sheet) -> (Vec<Link>, 
     let mut bytes = 0;
     for annotation in annotations.raw_iter().filter_map(|annotation| resolved(page, annotation)) {
         if annotation.get::<Name<'_>>(keys::SUBTYPE).is_none_or(|kind| kind.as_ref() != b"Link") {
+            continue;
+        }
+        // Nobody sees it, nor follows it (12.5.3).
+        if annotation.get::<i32>(keys::F).is_some_and(|flags| flags & HIDDEN != 0) {
             continue;
         }
         let to = match target(places, &annotation) {

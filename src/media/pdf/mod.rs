@@ -102,6 +102,8 @@ enum Need {
     SoftMask,
     /// Something in a tiling pattern is blended with what lies behind the pattern (11.6.7).
     Pattern,
+    /// Colours of devices are to be taken for those of a space that the page names (8.6.5.6).
+    DefaultSpace,
 }
 
 impl Need {
@@ -112,6 +114,9 @@ impl Need {
             Self::Knockout => "a knockout group is drawn as one that is none",
             Self::SoftMask => "a soft mask is not applied",
             Self::Pattern => "a pattern is drawn as an isolated transparency group, which it is not",
+            Self::DefaultSpace => {
+                "the default colour spaces of the page (DefaultGray, DefaultRGB, DefaultCMYK) are not applied"
+            }
         }
     }
 }

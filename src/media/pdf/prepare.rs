@@ -41,7 +41,7 @@ pub fn prepare<'a>(pdf: &Pdf, page: &'a Page<'a>, drawing: &Drawing, known: &Kno
         damage,
         file: None,
         needs: found.needs,
-        notes: plan.notes(),
+        notes: plan.notes().into_iter().chain(found.wrong.iter().map(|wrong| wrong.told().to_owned())).collect(),
         has_made_letters: plan.has_made_letters(),
         has_meshes,
         blends_in_cmyk: found.blends_in_cmyk,

@@ -1,7 +1,7 @@
 //! The words of a page, where they stand in its picture.
 
 use hayro::hayro_interpret::font::{Glyph, GlyphId, GlyphRun};
-use hayro::hayro_interpret::hayro_cmap::BfString;
+use hayro::hayro_interpret::hayro_cmap::{BfString, WritingMode};
 use hayro::hayro_interpret::{
     BlendMode, ClipPath, Context, Device, DrawMode, DrawProps, Image, ImageDrawProps, InterpreterCache,
     InterpreterSettings, SoftMask, interpret_page,
@@ -25,6 +25,10 @@ const STEP: f64 = 0.5;
 /// How far letters reach above and below their line, in parts of the size of the type: PDF does not tell for most fonts.
 const ABOVE: f64 = 0.75;
 const BELOW: f64 = -0.25;
+/// How far above its own line a letter begins that hangs below another (ISO 32000-2, 9.7.4.3).
+const ABOVE_DOWN: f64 = 0.88;
+/// The size of the type in the measure of letters.
+const EM: f64 = 1000.0;
 
 /// How many letters of a type whose size nobody tells it is guessed from.
 const GUESSED_FROM: f64 = 8.0;
@@ -72,20 +76,41 @@ struct Unfinished {
     direction: Vec2,
 }
 
+/// What a letter is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    Outline,
+    /// Of a Type 3 font.
+    Drawing,
+    Vertical,
+}
+
 impl Reader {
-    fn letter(&mut self, text: &str, advance: f64, to_pixels: Affine, is_drawing: bool) {
+    fn letter(&mut self, text: &str, advance: f64, to_pixels: Affine, look: Look) {
         if text.chars().all(char::is_whitespace) {
             return self.end_word();
         }
         let text: String = text.chars().filter(|sign| !sign.is_control() && *sign != '\u{ad}').collect();
-        let start = to_pixels * Point::ZERO;
-        let end = to_pixels * Point::new(advance, 0.0);
-        let mut up = to_pixels * Point::new(0.0, 1000.0) - start;
-        if is_drawing && up.hypot() > 0.0 {
-            up *= self.guessed_size((end - start).hypot()) / up.hypot();
-        }
+        let begin = to_pixels * Point::ZERO;
+        let mut up = to_pixels * Point::new(0.0, EM) - begin;
+        let right = to_pixels * Point::new(EM, 0.0) - begin;
+        // Between which points the line runs, and to which sides letters reach.
+        let (start, end, sides) = match look {
+            // Letters hang below one another in squares.
+            Look::Vertical => {
+                let top = begin + right * 0.5 + up * ABOVE_DOWN;
+                (top, top - up, [right * 0.5, right * -0.5])
+            }
+            Look::Outline | Look::Drawing => {
+                let end = to_pixels * Point::new(advance, 0.0);
+                if look == Look::Drawing && up.hypot() > 0.0 {
+                    up *= self.guessed_size((end - begin).hypot()) / up.hypot();
+                }
+                (begin, end, [up * ABOVE, up * BELOW])
+            }
+        };
         let size = up.hypot();
-        let corners = [start + up * ABOVE, end + up * ABOVE, start + up * BELOW, end + up * BELOW];
+        let corners = sides.iter().flat_map(|side| [start + *side, end + *side]).collect::<Vec<_>>();
         let place = corners.iter().fold(Rect::from_points(start, end), |place, corner| place.union_pt(*corner));
         if text.is_empty() || !place.is_finite() {
             return;
@@ -117,7 +142,7 @@ impl Reader {
     fn end_word(&mut self) {
         let Some(word) = self.current.take() else { return };
         let place = word.place.intersect(self.target);
-        let text: String = word.text.nfkc().take(MOST_LETTERS).collect();
+        let text: String = word.text.chars().flat_map(composed).nfc().take(MOST_LETTERS).collect();
         // What lies outside of the page is no word of it.
         if self.words.len() < MOST_WORDS && place.area() > 0.0 && !text.trim().is_empty() {
             self.words.push(Word { text: text.trim().to_owned(), place: pixel_box(place) });
@@ -145,6 +170,12 @@ fn is_missing(glyph: &Glyph<'_>) -> bool {
     outline.glyph_id() == GlyphId::NOTDEF && !is_blank
 }
 
+/// A sign as NFKC has it, but for accents that stand by themselves, which that parts into a blank and an accent.
+fn composed(sign: char) -> impl Iterator<Item = char> {
+    let parted: Vec<char> = std::iter::once(sign).nfkc().collect();
+    if parted.len() > 1 && parted[0] == ' ' { vec![sign] } else { parted }.into_iter()
+}
+
 /// The sign of a code, for drawings with names that say nothing: those that TeX makes have the codes of ASCII, but for ligatures.
 fn printable(code: u32) -> Option<char> {
     char::from_u32(code).filter(char::is_ascii_graphic)
@@ -169,21 +200,22 @@ impl<'a> Device<'a> for Reader {
             if is_missing(glyph) && !matches!(mode, DrawMode::Invisible) {
                 self.missing = self.missing.saturating_add(1);
             }
-            let (advance, is_drawing) = match &**glyph {
-                Glyph::Outline(outline) => (outline.advance_width(), false),
-                Glyph::Type3(type3) => (type3.advance_width(), true),
+            let (advance, look) = match &**glyph {
+                Glyph::Outline(_) if run.writing_mode() == WritingMode::Vertical => (None, Look::Vertical),
+                Glyph::Outline(outline) => (outline.advance_width(), Look::Outline),
+                Glyph::Type3(type3) => (type3.advance_width(), Look::Drawing),
             };
             let text = match glyph.as_unicode() {
                 Some(BfString::Char(sign)) => sign.to_string(),
                 Some(BfString::String(text)) => text,
-                None if is_drawing => match printable(glyph.char_code()) {
+                None if look == Look::Drawing => match printable(glyph.char_code()) {
                     Some(sign) => sign.to_string(),
                     None => continue,
                 },
                 None => continue,
             };
             // As wide as half its size, where the font does not tell.
-            self.letter(&text, advance.map_or(500.0, f64::from), props.transform * glyph.transform(), is_drawing);
+            self.letter(&text, advance.map_or(500.0, f64::from), props.transform * glyph.transform(), look);
         }
     }
 

@@ -14,7 +14,7 @@ use crate::model::asset::TrashState;
 use crate::model::id::{AccountId, AssetId, CompanyId, InstanceId};
 use crate::model::making::Making;
 use crate::model::name::FileName;
-use crate::model::overwrite::{Claim, Kin, OverwriteMode, SameName, Verdict};
+use crate::model::overwrite::{Claim, Kin, Made, OverwriteMode, SameName, Verdict};
 use crate::model::source::{Siblings, SourceName};
 use crate::store::rows::{constant, get, instant, json};
 use crate::store::{Reads, Store, StoreError, Transaction};
@@ -74,8 +74,8 @@ pub enum Filed {
         /// How it came out of the trash, if it is a part that lay there.
         came_back: Option<Follows>,
     },
-    /// `asset` has the name, or got a number when it came under it, and the same content.
-    Duplicate { asset: AssetId, name: String },
+    /// The asset has the name, or got a number when it came under it, and the same content.
+    Duplicate(Box<Kin>),
     /// The asset has the name and other content.
     LeftOut(Box<Kin>),
 }
@@ -84,22 +84,16 @@ impl Filed {
     /// The asset that has the file, or the name that the file would have had.
     pub fn asset(&self) -> AssetId {
         match self {
-            Self::Added { asset, .. }
-            | Self::AddedWithNumber { asset, .. }
-            | Self::Updated { asset, .. }
-            | Self::Duplicate { asset, .. } => *asset,
-            Self::LeftOut(kin) => kin.id,
+            Self::Added { asset, .. } | Self::AddedWithNumber { asset, .. } | Self::Updated { asset, .. } => *asset,
+            Self::Duplicate(kin) | Self::LeftOut(kin) => kin.id,
         }
     }
 
     /// Its name.
     pub fn name(&self) -> &str {
         match self {
-            Self::Added { name, .. }
-            | Self::AddedWithNumber { name, .. }
-            | Self::Updated { name, .. }
-            | Self::Duplicate { name, .. } => name,
-            Self::LeftOut(kin) => &kin.name,
+            Self::Added { name, .. } | Self::AddedWithNumber { name, .. } | Self::Updated { name, .. } => name,
+            Self::Duplicate(kin) | Self::LeftOut(kin) => &kin.name,
         }
     }
 
@@ -107,7 +101,7 @@ impl Filed {
     pub const fn is_master(&self) -> bool {
         match self {
             Self::Added { .. } | Self::AddedWithNumber { .. } | Self::Updated { .. } => true,
-            Self::Duplicate { .. } | Self::LeftOut(_) => false,
+            Self::Duplicate(_) | Self::LeftOut(_) => false,
         }
     }
 }
@@ -151,7 +145,7 @@ pub(in crate::store) async fn file(tx: &mut Transaction, arrival: Arrival) -> Re
             if asset.source.is_none() {
                 note_source(tx, asset.id, &arrival.source, arrival.run, asset.since).await?;
             }
-            Ok(Filed::Duplicate { asset: asset.id, name: asset.name.clone() })
+            Ok(Filed::Duplicate(Box::new(asset.clone())))
         }
         Verdict::LeaveOut(asset) => Ok(Filed::LeftOut(Box::new(asset.clone()))),
     }
@@ -215,6 +209,9 @@ async fn add(tx: &mut Transaction, arrival: Arrival) -> Result<AssetId, AssetErr
     };
     let asset = ingest::insert(tx, &new).await?;
     note_source(tx, asset, &arrival.source, arrival.run, arrival.at).await?;
+    if !arrival.brings_forth.is_empty() {
+        parts::note_unfinished(tx, asset, true).await?;
+    }
     Ok(asset)
 }
 
@@ -239,6 +236,9 @@ async fn overwrite(tx: &mut Transaction, arrival: Arrival, namesake: &Kin, moved
     } else {
         0
     };
+    if is_other || !arrival.brings_forth.is_empty() {
+        parts::note_unfinished(tx, namesake.id, !arrival.brings_forth.is_empty()).await?;
+    }
     let in_place_of = namesake.source.clone().filter(|_| namesake.run == Some(arrival.run) && is_other);
     let name = namesake.name.clone();
     Ok(Filed::Updated { asset: namesake.id, name, moved_from, in_place_of, part_of, parts_gone, came_back: None })
@@ -277,7 +277,8 @@ async fn kin(connection: &mut SqliteConnection, company: CompanyId, name: &str) 
     // Two look-ups, each by its index.
     let rows = sqlx::query(
         "SELECT a.id, a.name, f.path, a.file_name, a.trash_state, a.blob, a.bytes, a.making, a.source_path, a.source_run,
-                coalesce(a.source_at, a.created_at) AS since
+                coalesce(a.source_at, a.created_at) AS since, a.lacks_parts,
+                EXISTS (SELECT 1 FROM asset p WHERE p.parent_id = a.id AND p.trash_state <> 'InEmptiedTrash') AS has_parts
          FROM (SELECT id FROM asset WHERE company_id = $1 AND name = $2
                UNION ALL
                SELECT id FROM asset WHERE company_id = $1 AND arrived_as = $2) k
@@ -309,6 +310,11 @@ fn read(row: &SqliteRow) -> Result<Kin, StoreError> {
         since: instant(row, "since")?,
         source: source.as_deref().map(SourceName::of_path),
         run: run.map(InstanceId),
+        made: match (get(row, "lacks_parts")?, get(row, "has_parts")?) {
+            (true, _) => Made::Unfinished,
+            (false, true) => Made::Parts,
+            (false, false) => Made::Nothing,
+        },
     })
 }
 

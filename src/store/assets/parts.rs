@@ -373,6 +373,32 @@ pub(in crate::store) async fn put_away_earlier(
     .map_err(StoreError::doing("move parts of an earlier master to the trash"))
 }
 
+/// Notes that the parts of an asset are to be made, or that nobody goes on with them.
+pub(in crate::store) async fn note_unfinished(
+    tx: &mut Transaction,
+    asset: AssetId,
+    lacks_parts: bool,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE asset SET lacks_parts = $2 WHERE id = $1 AND lacks_parts <> $2")
+        .bind(asset.0)
+        .bind(lacks_parts)
+        .execute(tx)
+        .await
+        .map(|_| ())
+        .map_err(StoreError::doing("note whether all parts of an asset are made"))
+}
+
+/// Notes that all that was ordered of this master was made.
+pub(in crate::store) async fn note_made(tx: &mut Transaction, asset: AssetId, blob: &str) -> Result<(), StoreError> {
+    sqlx::query("UPDATE asset SET lacks_parts = 0 WHERE id = $1 AND blob = $2 AND lacks_parts <> 0")
+        .bind(asset.0)
+        .bind(blob)
+        .execute(tx)
+        .await
+        .map(|_| ())
+        .map_err(StoreError::doing("note that all parts of an asset are made"))
+}
+
 /// Moves the parts of a parent whose keys begin with none of `prefixes` to the trash: it has another master, of which they were
 /// not made and will not be. Says how many.
 pub(super) async fn keep_kinds(

@@ -45,10 +45,10 @@ impl ItemReport {
         Self { counters, lines, ..Self::default() }
     }
 
-    /// The report of a file that is done, with what is to be said of it all the same.
+    /// The report of a file that is done, with what is to be said of its parts all the same.
     pub fn of_success(lines: Vec<LogLine>) -> Self {
-        let warning = lines.len() as i64;
-        Self { counters: Counters { success: 1, warning, ..Counters::default() }, lines, ..Self::default() }
+        let report = Self::of_problems_of_parts(lines);
+        Self { counters: Counters { success: 1, ..report.counters }, ..report }
     }
 
     /// The same about pages, layers or renditions of a file, which are no files that failed.

@@ -1,6 +1,7 @@
 //! What a page draws with: whether it is there, and whole. hayro draws what there is of it, and says nothing of the rest.
 
 mod names;
+mod spaces;
 mod streams;
 
 use std::cell::RefCell;
@@ -18,6 +19,7 @@ use super::super::limits::Limits;
 use super::fonts::NotEmbedded;
 use super::opening::is_in_file;
 use super::photographs;
+pub use spaces::Defaults;
 use streams::Budget;
 
 /// How deep forms are followed, and how many operators of a page are looked at.
@@ -81,6 +83,8 @@ struct Found {
     /// Pictures that may be decoded to be drawn, and are looked at after that if they were not.
     photographs: BTreeSet<ObjectIdentifier>,
     has_meshes: bool,
+    /// A colour space cannot be read.
+    has_unknown_space: bool,
     fonts: NotEmbedded,
 }
 
@@ -101,6 +105,7 @@ impl Found {
         self.missing.extend(other.missing.iter().cloned());
         self.photographs.extend(&other.photographs);
         self.has_meshes |= other.has_meshes;
+        self.has_unknown_space |= other.has_unknown_space;
         self.fonts.merge(&other.fonts);
     }
 
@@ -124,6 +129,9 @@ impl Found {
                 1 => notes.push(format!("a {one} may be damaged: {WHY}")),
                 count => notes.push(format!("{count} {many} may be damaged: {WHY}")),
             }
+        }
+        if self.has_unknown_space {
+            notes.push("a colour space is not one that can be read: what is in it is drawn gray".to_owned());
         }
         if !self.missing.is_empty() {
             notes.push(format!("what it draws is not all there: {}", Missing(&self.missing)));
@@ -217,7 +225,7 @@ impl Damage {
             }
         }
         if is_too_much || budget.was_too_small() {
-            notes.push("it draws so much that not all of it was looked at for damage".to_owned());
+            notes.push("it draws so much, or so deep, that not all of it was looked at for damage".to_owned());
         }
         notes
     }
@@ -227,15 +235,23 @@ impl Damage {
 pub fn survey<'a>(pdf: &Pdf, page: &'a Page<'a>, appearances: &[Stream<'a>], known: &Known, limits: &Limits) -> Survey {
     let budget = Budget::new(MOST_BYTES);
     let of_contents = of_contents(pdf, page, &budget);
-    let mut walk =
-        Walk { pdf, known, limits, found: Found::default(), left: MOST_OPERATORS, budget, within: Vec::new() };
+    let mut walk = Walk {
+        pdf,
+        known,
+        limits,
+        found: Found::default(),
+        left: MOST_OPERATORS,
+        budget,
+        within: Vec::new(),
+        is_too_deep: false,
+    };
     walk.content(page.page_stream().unwrap_or_default(), page.resources(), DEEPEST);
     for form in appearances {
         walk.form(form, page.resources(), Part::Form, DEEPEST);
     }
-    let Walk { mut found, budget, left, .. } = walk;
+    let Walk { mut found, budget, left, is_too_deep, .. } = walk;
     let (has_meshes, fonts) = (found.has_meshes, std::mem::take(&mut found.fonts));
-    Survey { damage: Damage { of_contents, found, budget, is_too_much: left == 0 }, has_meshes, fonts }
+    Survey { damage: Damage { of_contents, found, budget, is_too_much: left == 0 || is_too_deep }, has_meshes, fonts }
 }
 
 /// The streams that a page is drawn by.
@@ -339,6 +355,7 @@ struct Walk<'k> {
     budget: Budget,
     /// Those that are being walked through: a form that draws itself is not followed.
     within: Vec<ObjectIdentifier>,
+    is_too_deep: bool,
 }
 
 impl Walk<'_> {
@@ -381,6 +398,7 @@ impl Walk<'_> {
                 b"cs" | b"CS" => (Part::ColorSpace, name(last())),
                 b"BI" | b"ID" | b"EI" => {
                     let Some(Object::Stream(picture)) = first() else { continue };
+                    self.found.has_unknown_space |= spaces::is_wrong_for(picture, resources);
                     match streams::wholeness_of_picture(picture, resources, self.limits, &self.budget) {
                         Wholeness::Whole => {}
                         Wholeness::Doubtful => self.found.doubtful_inline += 1,
@@ -406,7 +424,7 @@ impl Walk<'_> {
             Part::Pattern => resources.get_pattern(name).map(|pattern| self.pattern(&pattern, resources, depth)),
             Part::State => resources.get_ext_g_state(name).map(|state| self.state(&state, resources, depth)),
             Part::ColorSpace if BUILT_IN.contains(&name.as_ref()) => Some(()),
-            Part::ColorSpace => resources.get_color_space(name).map(|space| self.color_space(&space)),
+            Part::ColorSpace => resources.get_color_space(name).map(|space| self.named_space(&space, resources)),
             Part::Font => resources.get_font(name).map(|font| self.font(&font, resources, depth)),
             Part::Form | Part::Picture | Part::Mask => Some(()),
         };
@@ -466,7 +484,13 @@ impl Walk<'_> {
     /// A form, or a tile of a pattern or a letter, which have operators as well.
     fn form(&mut self, form: &Stream<'_>, resources: &Resources<'_>, part: Part, depth: u32) {
         let id = form.obj_id();
-        let Some(depth) = depth.checked_sub(1).filter(|_| !self.within.contains(&id)) else { return };
+        if self.within.contains(&id) {
+            return;
+        }
+        let Some(depth) = depth.checked_sub(1) else {
+            self.is_too_deep = true;
+            return;
+        };
         if let Some(found) = self.known.forms.borrow().get(&id) {
             self.found.merge(found);
             return;
@@ -489,6 +513,7 @@ impl Walk<'_> {
     fn picture(&mut self, picture: &Stream<'_>, resources: &Resources<'_>, part: Part, depth: u32) {
         let Some(depth) = depth.checked_sub(1) else { return };
         let limits = self.limits;
+        self.found.has_unknown_space |= spaces::is_wrong_for(picture, resources);
         if part == Part::Picture && photographs::is_photograph(picture) {
             self.found.photographs.insert(picture.obj_id());
         } else {
@@ -565,6 +590,11 @@ impl Walk<'_> {
         if let Some(group) = self.entry(Part::Mask, &mask, keys::G) {
             self.form(&group, resources, Part::Mask, depth);
         }
+    }
+
+    fn named_space(&mut self, space: &Object<'_>, resources: &Resources<'_>) {
+        self.found.has_unknown_space |= spaces::components(space, resources).is_none();
+        self.color_space(space);
     }
 
     /// The profile, the table of colours or the function that a space is made of.

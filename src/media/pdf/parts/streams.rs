@@ -163,9 +163,11 @@ fn has_all_segments(mut data: &[u8]) -> bool {
     true
 }
 
-/// Whether a stream that is encrypted could not be decrypted.
+/// Whether a stream that is encrypted could not be decrypted. With AES, 32 bytes may be nothing: where it begins, and what fills
+/// it up.
 fn is_locked(stream: &Stream<'_>) -> bool {
-    stream.dict().get::<u32>("Length").is_some_and(|length| length > 0) && stream.raw_data().is_empty()
+    const NOTHING: u32 = 32;
+    stream.dict().get::<u32>("Length").is_some_and(|length| length > NOTHING) && stream.raw_data().is_empty()
 }
 
 /// What the last filter of a stream is to undo.

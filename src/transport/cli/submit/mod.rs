@@ -76,7 +76,8 @@ pub struct SubmitArgs {
         value_name = "RESOLUTION",
         require_equals = true,
         conflicts_with = "file",
-        help_heading = "Instead of a file"
+        help_heading = "Instead of a file",
+        value_parser = order::resolution
     )]
     pages: Option<Option<f64>>,
     /// Set script that groups the new assets, once for each; see: prepress preset list

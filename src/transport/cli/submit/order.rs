@@ -128,6 +128,12 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     }
 }
 
+/// Pixels per inch. Which of them can be had the service says.
+pub(super) fn resolution(text: &str) -> Result<f64, &'static str> {
+    let number = text.parse::<f64>().ok().filter(|number| number.is_finite());
+    number.ok_or("must be a number of pixels per inch")
+}
+
 /// A flag that says nothing to this kind would be passed over without a word.
 fn refuse_others(kind: JobKind, args: &SubmitArgs) -> Result<(), Failure> {
     use JobKind::{ImageServingPublish, UploadDirectory, UploadUrls};
