@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 
 use super::companies::{Company, company};
 use super::rows::{constant, get, instant, optional_instant};
@@ -14,6 +12,7 @@ use crate::model::locale::Locale;
 use crate::model::network::Network;
 use crate::model::role::Role;
 use crate::store::numbers::next_number;
+use crate::store::sql::{self, Cells, Row};
 
 /// Networks that are remembered of an account.
 const MOST_NETWORKS: i64 = 100;
@@ -76,7 +75,7 @@ pub enum AccountError {
 impl Reads {
     /// Nobody can log in yet.
     pub async fn has_no_account(&self) -> Result<bool, StoreError> {
-        sqlx::query("SELECT NOT EXISTS (SELECT 1 FROM account)")
+        sql::query("SELECT NOT EXISTS (SELECT 1 FROM account)")
             .fetch_one(&mut *self.reader().await?)
             .await
             .map(|row| row.get(0))
@@ -84,7 +83,7 @@ impl Reads {
     }
 
     pub async fn account(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
-        sqlx::query("SELECT * FROM account WHERE id = $1")
+        sql::query("SELECT * FROM account WHERE id = $1")
             .bind(id.0)
             .fetch_optional(&mut *self.reader().await?)
             .await
@@ -94,7 +93,7 @@ impl Reads {
     }
 
     pub async fn account_with_email(&self, email: &str) -> Result<Option<Account>, StoreError> {
-        sqlx::query("SELECT * FROM account WHERE email = $1")
+        sql::query("SELECT * FROM account WHERE email = $1")
             .bind(email)
             .fetch_optional(&mut *self.reader().await?)
             .await
@@ -111,7 +110,7 @@ impl Reads {
         from: Option<Network>,
         at: DateTime<Utc>,
     ) -> Result<Option<Login>, StoreError> {
-        let rows = sqlx::query(
+        let rows = sql::query(
             "SELECT a.*, c.id AS member_of, m.role, n.seen_at FROM account a
              LEFT JOIN account_network n ON n.account_id = a.id AND n.network = $3
              LEFT JOIN (membership m JOIN company c ON c.id = m.company_id AND (c.expires_at IS NULL OR c.expires_at > $2))
@@ -135,7 +134,7 @@ impl Reads {
     }
 
     pub async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
-        sqlx::query("SELECT * FROM account ORDER BY email")
+        sql::query("SELECT * FROM account ORDER BY email")
             .fetch_all(&mut *self.reader().await?)
             .await
             .map_err(StoreError::doing("list accounts"))?
@@ -146,7 +145,7 @@ impl Reads {
 
     /// Active memberships in companies that have not expired at `at`, by company number.
     pub async fn memberships(&self, account: AccountId, at: DateTime<Utc>) -> Result<Vec<Membership>, StoreError> {
-        sqlx::query(
+        sql::query(
             "SELECT c.*, m.role FROM membership m JOIN company c ON c.id = m.company_id
              WHERE m.account_id = $1 AND m.is_active = 1 AND (c.expires_at IS NULL OR c.expires_at > $2)
              ORDER BY c.id",
@@ -163,7 +162,7 @@ impl Reads {
 
     /// Whether the account is an active member of the company, expired or not.
     pub async fn is_member(&self, account: AccountId, company: CompanyId) -> Result<bool, StoreError> {
-        sqlx::query(
+        sql::query(
             "SELECT EXISTS (SELECT 1 FROM membership WHERE account_id = $1 AND company_id = $2 AND is_active = 1)",
         )
         .bind(account.0)
@@ -181,7 +180,7 @@ impl Store {
         let failed = || StoreError::doing("note where a user has logged in from");
         self.write(move |tx| {
             Box::pin(async move {
-                sqlx::query(
+                sql::query(
                     "INSERT INTO account_network (account_id, network, seen_at) VALUES ($1, $2, $3)
                      ON CONFLICT (account_id, network) DO UPDATE SET seen_at = excluded.seen_at",
                 )
@@ -191,7 +190,7 @@ impl Store {
                 .execute(&mut *tx)
                 .await
                 .map_err(failed())?;
-                sqlx::query(
+                sql::query(
                     "DELETE FROM account_network WHERE account_id = $1 AND network IN
                          (SELECT network FROM account_network WHERE account_id = $1
                           ORDER BY seen_at DESC, network LIMIT 1000 OFFSET $2)",
@@ -219,7 +218,7 @@ impl Store {
     pub async fn leave_company(&self, company: CompanyId, account: AccountId) -> Result<(), StoreError> {
         self.write(move |tx| {
             Box::pin(async move {
-                sqlx::query("UPDATE membership SET is_active = 0 WHERE company_id = $1 AND account_id = $2")
+                sql::query("UPDATE membership SET is_active = 0 WHERE company_id = $1 AND account_id = $2")
                     .bind(company.0)
                     .bind(account.0)
                     .execute(tx)
@@ -256,7 +255,7 @@ impl Store {
     {
         self.write(move |tx| {
             Box::pin(async move {
-                let row = sqlx::query("SELECT * FROM account WHERE id = $1")
+                let row = sql::query("SELECT * FROM account WHERE id = $1")
                     .bind(id.0)
                     .fetch_optional(&mut *tx)
                     .await
@@ -264,7 +263,7 @@ impl Store {
                     .ok_or(AccountError::NotFound)?;
                 let mut changed = account(&row)?;
                 change(&mut changed);
-                sqlx::query(
+                sql::query(
                     "UPDATE account SET password_hash = $2, password_changed_at = $3, password_expires_at = $4,
                                         is_valid = $5 WHERE id = $1",
                 )
@@ -284,7 +283,7 @@ impl Store {
 }
 
 async fn add(tx: &mut Transaction, new: &NewAccount) -> Result<AccountId, AccountError> {
-    let row = sqlx::query(concat!(
+    let row = sql::query(concat!(
         "INSERT INTO account (id, email, first_name, last_name, password_hash, is_ips_admin, locale, created_at,
                               password_changed_at, password_expires_at)
          VALUES (",
@@ -312,7 +311,7 @@ async fn add(tx: &mut Transaction, new: &NewAccount) -> Result<AccountId, Accoun
 }
 
 async fn join(tx: &mut Transaction, company: CompanyId, account: AccountId, role: Role) -> Result<(), StoreError> {
-    sqlx::query(
+    sql::query(
         "INSERT INTO membership (company_id, account_id, role) VALUES ($1, $2, $3)
          ON CONFLICT (company_id, account_id) DO UPDATE SET role = excluded.role, is_active = 1",
     )
@@ -325,7 +324,7 @@ async fn join(tx: &mut Transaction, company: CompanyId, account: AccountId, role
     .map_err(StoreError::doing("write a membership"))
 }
 
-fn account(row: &SqliteRow) -> Result<Account, StoreError> {
+fn account(row: &Row) -> Result<Account, StoreError> {
     let locale: Option<&str> = get(row, "locale")?;
     Ok(Account {
         id: AccountId(get(row, "id")?),

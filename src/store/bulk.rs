@@ -51,8 +51,7 @@ pub(super) trait AnyWaiting: Send {
 
 impl<B: Bulk> AnyWaiting for Waiting<B> {
     fn join(self: Box<Self>, Batches(batches): &mut Batches) {
-        let is_of_sort = |batch: &Box<dyn AnyBatch>| batch.sort() == TypeId::of::<B>();
-        let at = batches.iter().position(is_of_sort).unwrap_or_else(|| {
+        let at = batches.iter().position(|batch| batch.sort() == TypeId::of::<B>()).unwrap_or_else(|| {
             let at = batches.iter().take_while(|batch| batch.turn() < B::TURN).count();
             batches.insert(at, Box::new(Batch::<B>::new()));
             at

@@ -1,11 +1,11 @@
 //! Assets that may join sets.
 
 use serde_json::json;
-use sqlx::sqlite::SqliteRow;
 
 use super::rows::get;
 use super::{Reads, StoreError};
 use crate::model::id::{AssetId, CompanyId, InstanceId};
+use crate::store::sql::{self, Row};
 
 /// An asset with a picture, outside the trash.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl Reads {
         assets: &[AssetId],
         derived: bool,
     ) -> Result<Vec<Candidate>, StoreError> {
-        sqlx::query(
+        sql::query(
             "WITH RECURSIVE below (id) AS (
                  SELECT a.id FROM json_each($2) JOIN asset a ON a.id = value AND a.trash_state = 'NotInTrash'
                  UNION
@@ -52,7 +52,7 @@ impl Reads {
 
     /// Assets that a run has filed or made again, by what its log says of them, in order of numbers.
     pub async fn assets_filed(&self, instance: InstanceId) -> Result<Vec<AssetId>, StoreError> {
-        sqlx::query(
+        sql::query(
             "SELECT DISTINCT asset_id FROM log_detail WHERE instance_id = $1 AND asset_id IS NOT NULL
                AND log_type IN ('UploadSuccess', 'FileUpdated', 'ReoptimizeSuccess') ORDER BY asset_id",
         )
@@ -66,7 +66,7 @@ impl Reads {
     }
 }
 
-fn candidate(row: &SqliteRow) -> Result<Candidate, StoreError> {
+fn candidate(row: &Row) -> Result<Candidate, StoreError> {
     Ok(Candidate {
         id: AssetId(get(row, "id")?),
         name: get(row, "name")?,

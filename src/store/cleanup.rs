@@ -2,11 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
-use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 use crate::model::id::{AccountId, AssetId, CompanyId, JobId};
 use crate::store::assets::{change, note_changed};
 use crate::store::effect::Applied;
+use crate::store::sql::{self, Cells, Connection};
 use crate::store::{Bell, Reads, Store, StoreError, Transaction, numbers, rows};
 
 /// Rows changed in one transaction, so that nobody waits long behind it.
@@ -51,14 +51,13 @@ pub(in crate::store) async fn apply(
 }
 
 async fn empty_trash(tx: &mut Transaction, before: DateTime<Utc>) -> Result<u64, StoreError> {
-    let old: Vec<i64> = sqlx::query_scalar(
-        "SELECT id FROM asset WHERE trash_state = 'InTrash' AND trashed_at < $1 ORDER BY id LIMIT $2",
-    )
-    .bind(before.timestamp_millis())
-    .bind(AT_ONCE)
-    .fetch_all(&mut *tx)
-    .await
-    .map_err(StoreError::doing("look for old assets in the trash"))?;
+    let old: Vec<i64> =
+        sql::scalar("SELECT id FROM asset WHERE trash_state = 'InTrash' AND trashed_at < $1 ORDER BY id LIMIT $2")
+            .bind(before.timestamp_millis())
+            .bind(AT_ONCE)
+            .fetch_all(&mut *tx)
+            .await
+            .map_err(StoreError::doing("look for old assets in the trash"))?;
     let assets: Vec<AssetId> = old.into_iter().map(AssetId).collect();
     change::give_up(tx, &assets).await?;
     note_changed(tx, &assets).await?;
@@ -67,7 +66,7 @@ async fn empty_trash(tx: &mut Transaction, before: DateTime<Utc>) -> Result<u64,
 
 /// What a context still shows is not removed: the publish that takes it away looks for its asset.
 async fn remove_assets(tx: &mut Transaction) -> Result<u64, StoreError> {
-    let gone: Vec<i64> = sqlx::query_scalar(
+    let gone: Vec<i64> = sql::scalar(
         "SELECT a.id FROM asset a INDEXED BY asset_given_up
          WHERE a.trash_state = 'InEmptiedTrash' AND a.id < (SELECT max(id) FROM asset NOT INDEXED)
            AND NOT EXISTS (SELECT 1 FROM publication p WHERE p.asset_id = a.id AND p.present = 1)
@@ -79,12 +78,11 @@ async fn remove_assets(tx: &mut Transaction) -> Result<u64, StoreError> {
     .map_err(StoreError::doing("look for assets that were given up"))?;
     let list = json!(gone).to_string();
     // A part whose parent is gone is an asset of its own, which may be published in another way.
-    let parts: Vec<i64> =
-        sqlx::query_scalar("SELECT id FROM asset WHERE parent_id IN (SELECT value FROM json_each($1))")
-            .bind(&list)
-            .fetch_all(&mut *tx)
-            .await
-            .map_err(StoreError::doing("look for parts of assets that were given up"))?;
+    let parts: Vec<i64> = sql::scalar("SELECT id FROM asset WHERE parent_id IN (SELECT value FROM json_each($1))")
+        .bind(&list)
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(StoreError::doing("look for parts of assets that were given up"))?;
     note_changed(tx, &parts.into_iter().map(AssetId).collect::<Vec<_>>()).await?;
     for sql in [
         // That nothing refers to their files afterwards is to be expected.
@@ -97,16 +95,16 @@ async fn remove_assets(tx: &mut Transaction) -> Result<u64, StoreError> {
         "DELETE FROM folder WHERE deleted_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM asset WHERE folder_id = folder.id)
          AND $1 <> '[]'",
     ] {
-        sqlx::query(sql).bind(&list).execute(&mut *tx).await.map_err(StoreError::doing("remove assets"))?;
+        sql::query(sql).bind(&list).execute(&mut *tx).await.map_err(StoreError::doing("remove assets"))?;
     }
     Ok(gone.len() as u64)
 }
 
 /// Those of these blobs that nothing names. Blobs are named in columns called `blob` or `…_blob`, whichever tables have
 /// them: a table that is added later is asked like the others.
-async fn unnamed(connection: &mut SqliteConnection, blobs: &[String]) -> Result<Vec<String>, StoreError> {
+async fn unnamed(connection: &mut Connection, blobs: &[String]) -> Result<Vec<String>, StoreError> {
     let doing = "look for files that nothing refers to";
-    let columns = sqlx::query(
+    let columns = sql::query(
         "SELECT m.name AS owner, c.name AS name FROM sqlite_master m JOIN pragma_table_info(m.name) c
          WHERE m.type = 'table' AND (c.name = 'blob' OR c.name LIKE '%\\_blob' ESCAPE '\\') AND m.name <> 'orphaned_blob'",
     )
@@ -121,11 +119,7 @@ async fn unnamed(connection: &mut SqliteConnection, blobs: &[String]) -> Result<
         })
         .collect();
     let sql = format!("SELECT value FROM json_each($1) listed WHERE {}", unnamed_in.join(" AND "));
-    sqlx::query_scalar(AssertSqlSafe(sql))
-        .bind(json!(blobs).to_string())
-        .fetch_all(connection)
-        .await
-        .map_err(StoreError::doing(doing))
+    sql::scalar(sql).bind(json!(blobs).to_string()).fetch_all(connection).await.map_err(StoreError::doing(doing))
 }
 
 /// Those of a folder that were orphans and are none any more, or are gone, are forgotten; and then why they were.
@@ -138,7 +132,7 @@ async fn keep_orphans(tx: &mut Transaction, prefix: &str, orphans: &[String]) ->
         "DELETE FROM orphaned_blob
          WHERE substr(blob, 1, length($2)) = $2 AND blob NOT IN (SELECT value FROM json_each($1))",
     ] {
-        sqlx::query(sql)
+        sql::query(sql)
             .bind(&list)
             .bind(prefix)
             .execute(&mut *tx)
@@ -158,13 +152,13 @@ async fn note_orphans(
     let orphans = unnamed(tx, blobs).await?;
     keep_orphans(tx, prefix, &orphans).await?;
     let list = json!(orphans).to_string();
-    sqlx::query("INSERT INTO orphaned_blob (blob, since_at) SELECT value, $2 FROM json_each($1) WHERE true ON CONFLICT DO NOTHING")
+    sql::query("INSERT INTO orphaned_blob (blob, since_at) SELECT value, $2 FROM json_each($1) WHERE true ON CONFLICT DO NOTHING")
         .bind(&list)
         .bind(now.timestamp_millis())
         .execute(&mut *tx)
         .await
         .map_err(StoreError::doing(doing))?;
-    let replaced: i64 = sqlx::query_scalar(
+    let replaced: i64 = sql::scalar(
         "SELECT count(*) FROM json_each($1) listed WHERE EXISTS (SELECT 1 FROM replaced_file WHERE sha256 = listed.value)",
     )
     .bind(&list)
@@ -178,15 +172,14 @@ async fn note_orphans(
 /// They were noted a while ago: whether something names them now is asked once more.
 async fn find_orphans(tx: &mut Transaction, prefix: &str, before: DateTime<Utc>) -> Result<Vec<String>, StoreError> {
     let doing = "look for files that nothing has referred to for long";
-    let noted: Vec<String> =
-        sqlx::query_scalar("SELECT blob FROM orphaned_blob WHERE substr(blob, 1, length($1)) = $1")
-            .bind(prefix)
-            .fetch_all(&mut *tx)
-            .await
-            .map_err(StoreError::doing(doing))?;
+    let noted: Vec<String> = sql::scalar("SELECT blob FROM orphaned_blob WHERE substr(blob, 1, length($1)) = $1")
+        .bind(prefix)
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(StoreError::doing(doing))?;
     let orphans = unnamed(tx, &noted).await?;
     keep_orphans(tx, prefix, &orphans).await?;
-    sqlx::query_scalar(
+    sql::scalar(
         "SELECT blob FROM orphaned_blob WHERE substr(blob, 1, length($1)) = $1 AND since_at <= $2 ORDER BY blob",
     )
     .bind(prefix)
@@ -200,15 +193,13 @@ async fn find_orphans(tx: &mut Transaction, prefix: &str, before: DateTime<Utc>)
 const SCRUBBED: &str = "scrubbed";
 
 async fn scrubbed(tx: &mut Transaction, until: &str) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO system (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-    )
-    .bind(SCRUBBED)
-    .bind(until)
-    .execute(tx)
-    .await
-    .map(|_| ())
-    .map_err(StoreError::doing("note how far files were read"))
+    sql::query("INSERT INTO system (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value")
+        .bind(SCRUBBED)
+        .bind(until)
+        .execute(tx)
+        .await
+        .map(|_| ())
+        .map_err(StoreError::doing("note how far files were read"))
 }
 
 /// A job of the server's own.
@@ -226,7 +217,7 @@ impl Reads {
 
     /// The name of the file that was read last; empty, if the next one is the first of all.
     pub async fn scrubbed_until(&self) -> Result<String, StoreError> {
-        let until: Option<String> = sqlx::query_scalar("SELECT value FROM system WHERE key = $1")
+        let until: Option<String> = sql::scalar("SELECT value FROM system WHERE key = $1")
             .bind(SCRUBBED)
             .fetch_optional(&mut *self.reader().await?)
             .await
@@ -235,7 +226,7 @@ impl Reads {
     }
 
     pub async fn built_in(&self, name: &str) -> Result<Option<BuiltIn>, StoreError> {
-        sqlx::query(
+        sql::query(
             "SELECT id, exec_schedule FROM job
              WHERE company_id = $1 AND name = $2 AND trigger_kind = 'exec_schedule' AND deleted_at IS NULL
                AND trigger_state <> 'Complete'",
@@ -251,7 +242,7 @@ impl Reads {
 
     /// Who jobs of the server belong to: its first administrator, or else its first user.
     pub async fn server_account(&self) -> Result<Option<AccountId>, StoreError> {
-        let id: Option<i64> = sqlx::query_scalar("SELECT id FROM account ORDER BY is_ips_admin DESC, id LIMIT 1")
+        let id: Option<i64> = sql::scalar("SELECT id FROM account ORDER BY is_ips_admin DESC, id LIMIT 1")
             .fetch_optional(&mut *self.reader().await?)
             .await
             .map_err(StoreError::doing("look for an administrator"))?;
@@ -269,7 +260,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         self.write_and_ring(&[Bell::Triggers], move |tx| {
             Box::pin(async move {
-                sqlx::query("UPDATE job SET exec_schedule = $2, next_fire_at = $3 WHERE id = $1")
+                sql::query("UPDATE job SET exec_schedule = $2, next_fire_at = $3 WHERE id = $1")
                     .bind(job.0)
                     .bind(exec_schedule)
                     .bind(next_fire_at.timestamp_millis())

@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
 use super::{Bell, Reads, Store, StoreError, Transaction, rows};
+use crate::store::sql::{self, Connection};
 
 /// The keys in `system`: what the clock showed when it was last looked at, the latest that anything was decided by, that it has been set
 /// back and what it had done is not yet set right, and up to when it is doubted since it showed what.
@@ -78,7 +79,7 @@ impl Reads {
     /// How many instants after `since`, alone and in ranges, a clock that was ahead of `now` has left out. What another zone has left out is
     /// told ahead of its time by any clock.
     pub async fn left_out_ahead(&self, since: DateTime<Utc>, now: DateTime<Utc>) -> Result<u64, StoreError> {
-        sqlx::query_scalar(
+        sql::scalar(
             "SELECT (SELECT count(*) FROM slot INDEXED BY slot_by_due
                      WHERE due_at > $1 AND decided_at > $2 AND disposition NOT IN ('fired', 'late')
                        AND reason IS NOT 'slot-skipped-zone')
@@ -105,7 +106,7 @@ impl Reads {
 
     /// Some jobs that ran for times after `from`, as the clock was ahead, the earliest first.
     pub async fn ran_early(&self, from: DateTime<Utc>) -> Result<Vec<Early>, StoreError> {
-        sqlx::query(
+        sql::query(
             "SELECT j.name, s.due_at FROM slot s INDEXED BY slot_by_due CROSS JOIN job j
              WHERE s.due_at > $1 AND j.id = s.job_id AND j.deleted_at IS NULL
                AND s.disposition IN ('fired', 'late') ORDER BY s.due_at LIMIT $2",
@@ -170,7 +171,7 @@ impl Store {
     pub async fn release_held(&self, now: DateTime<Utc>) -> Result<Vec<String>, StoreError> {
         self.write_and_ring(&[Bell::Triggers], move |tx| {
             Box::pin(async move {
-                sqlx::query_scalar(
+                sql::scalar(
                     "UPDATE job INDEXED BY job_held SET trigger_state = 'Normal'
                      WHERE trigger_state = 'Blocked' AND deleted_at IS NULL
                        AND NOT EXISTS (SELECT 1 FROM company c WHERE c.id = job.company_id AND c.expires_at <= $1)
@@ -198,8 +199,8 @@ fn instant(millis: &str) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp_millis(millis.parse().ok()?)
 }
 
-async fn noted(connection: &mut sqlx::SqliteConnection, key: &str) -> Result<Option<String>, StoreError> {
-    sqlx::query_scalar("SELECT value FROM system WHERE key = $1")
+async fn noted(connection: &mut Connection, key: &str) -> Result<Option<String>, StoreError> {
+    sql::scalar("SELECT value FROM system WHERE key = $1")
         .bind(key)
         .fetch_optional(connection)
         .await
@@ -207,10 +208,8 @@ async fn noted(connection: &mut sqlx::SqliteConnection, key: &str) -> Result<Opt
 }
 
 /// In one statement: between two of them, somebody may note that it has jumped, and it would look as if it had not.
-async fn seen_and_doubted(
-    connection: &mut sqlx::SqliteConnection,
-) -> Result<(Option<DateTime<Utc>>, Option<Doubt>), StoreError> {
-    let noted: Vec<(String, String)> = sqlx::query_as("SELECT key, value FROM system WHERE key IN ($1, $2)")
+async fn seen_and_doubted(connection: &mut Connection) -> Result<(Option<DateTime<Utc>>, Option<Doubt>), StoreError> {
+    let noted: Vec<(String, String)> = sql::tuple("SELECT key, value FROM system WHERE key IN ($1, $2)")
         .bind(SEEN)
         .bind(DOUBT)
         .fetch_all(connection)
@@ -247,7 +246,7 @@ pub(in crate::store) async fn decide_by(tx: &mut Transaction, now: DateTime<Utc>
 }
 
 async fn forget(tx: &mut Transaction, key: &str) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM system WHERE key = $1")
+    sql::query("DELETE FROM system WHERE key = $1")
         .bind(key)
         .execute(tx)
         .await
@@ -266,15 +265,13 @@ async fn note_instant(tx: &mut Transaction, key: &str, instant: DateTime<Utc>) -
 }
 
 async fn note(tx: &mut Transaction, key: &str, value: &str) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO system (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-    )
-    .bind(key)
-    .bind(value)
-    .execute(tx)
-    .await
-    .map(|_| ())
-    .map_err(StoreError::doing("note what the clock shows"))
+    sql::query("INSERT INTO system (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value")
+        .bind(key)
+        .bind(value)
+        .execute(tx)
+        .await
+        .map(|_| ())
+        .map_err(StoreError::doing("note what the clock shows"))
 }
 
 async fn shorten_waits(tx: &mut Transaction, waits: &Waits, now: DateTime<Utc>) -> Result<Shortened, StoreError> {
@@ -282,7 +279,7 @@ async fn shorten_waits(tx: &mut Transaction, waits: &Waits, now: DateTime<Utc>) 
         |waits: &[TimeDelta]| json!(waits.iter().map(TimeDelta::num_milliseconds).collect::<Vec<_>>()).to_string();
     let most = |waits: &[TimeDelta]| i64::try_from(waits.len()).unwrap_or(i64::MAX) - 1;
     let doing = "shorten what waits";
-    let retries = sqlx::query(
+    let retries = sql::query(
         "UPDATE instance INDEXED BY instance_retry
          SET not_before_at = $1 + (SELECT w.value FROM json_each($2) w WHERE w.key = min(instance.failures, $3))
          WHERE state = 'WaitingCoordinator' AND attempt > 0 AND not_before_at > $1
@@ -297,7 +294,7 @@ async fn shorten_waits(tx: &mut Transaction, waits: &Waits, now: DateTime<Utc>) 
     .rows_affected();
     let mut deliveries = 0;
     for channel in ["mail", "url"] {
-        deliveries += sqlx::query(
+        deliveries += sql::query(
             "UPDATE outbox INDEXED BY outbox_waiting
              SET next_try_at = $1 + (SELECT w.value FROM json_each($2) w WHERE w.key = min(outbox.attempts, $3))
              WHERE state = 'Pending' AND ready = 0 AND channel = $4 AND next_try_at > $1
@@ -313,7 +310,7 @@ async fn shorten_waits(tx: &mut Transaction, waits: &Waits, now: DateTime<Utc>) 
         .rows_affected();
     }
     let clients =
-        sqlx::query("UPDATE instance SET not_before_at = $1 WHERE state = 'WaitingClient' AND not_before_at > $1")
+        sql::query("UPDATE instance SET not_before_at = $1 WHERE state = 'WaitingClient' AND not_before_at > $1")
             .bind((now + waits.client).timestamp_millis())
             .execute(&mut *tx)
             .await

@@ -2,13 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
-use sqlx::sqlite::SqliteRow;
 
 use super::rows::{constant, get, instant, json, optional_instant};
 use super::{Bell, Reads, Store, StoreError, Transaction, contexts, folders};
 use crate::model::id::CompanyId;
 use crate::model::overwrite::{OverwriteMode, SameName};
 use crate::store::numbers::next_number;
+use crate::store::sql::{self, Row};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Company {
@@ -54,7 +54,7 @@ pub enum AddCompanyError {
 
 impl Reads {
     pub async fn company(&self, id: CompanyId) -> Result<Option<Company>, StoreError> {
-        sqlx::query("SELECT * FROM company WHERE id = $1")
+        sql::query("SELECT * FROM company WHERE id = $1")
             .bind(id.0)
             .fetch_optional(&mut *self.reader().await?)
             .await
@@ -64,7 +64,7 @@ impl Reads {
     }
 
     pub async fn company_named(&self, name: &str) -> Result<Option<Company>, StoreError> {
-        sqlx::query("SELECT * FROM company WHERE name = $1")
+        sql::query("SELECT * FROM company WHERE name = $1")
             .bind(name)
             .fetch_optional(&mut *self.reader().await?)
             .await
@@ -75,7 +75,7 @@ impl Reads {
 
     /// All but the daemon's own, by number.
     pub async fn companies(&self) -> Result<Vec<Company>, StoreError> {
-        sqlx::query("SELECT * FROM company WHERE id <> $1 ORDER BY id")
+        sql::query("SELECT * FROM company WHERE id <> $1 ORDER BY id")
             .bind(CompanyId::SYSTEM.0)
             .fetch_all(&mut *self.reader().await?)
             .await
@@ -95,7 +95,7 @@ impl Store {
     pub async fn set_expiry(&self, id: CompanyId, expires_at: Option<DateTime<Utc>>) -> Result<(), StoreError> {
         self.write_and_ring(&[Bell::Triggers], move |tx| {
             Box::pin(async move {
-                sqlx::query("UPDATE company SET expires_at = $2 WHERE id = $1")
+                sql::query("UPDATE company SET expires_at = $2 WHERE id = $1")
                     .bind(id.0)
                     .bind(expires_at.map(|at| at.timestamp_millis()))
                     .execute(tx)
@@ -110,7 +110,7 @@ impl Store {
     pub async fn set_same_name(&self, id: CompanyId, same_name: Option<SameName>) -> Result<(), StoreError> {
         self.write(move |tx| {
             Box::pin(async move {
-                sqlx::query("UPDATE company SET same_name = $2 WHERE id = $1")
+                sql::query("UPDATE company SET same_name = $2 WHERE id = $1")
                     .bind(id.0)
                     .bind(same_name.map(SameName::as_str))
                     .execute(tx)
@@ -129,14 +129,14 @@ impl Store {
     {
         self.write(move |tx| {
             Box::pin(async move {
-                let row = sqlx::query("SELECT * FROM company WHERE id = $1")
+                let row = sql::query("SELECT * FROM company WHERE id = $1")
                     .bind(id.0)
                     .fetch_one(&mut *tx)
                     .await
                     .map_err(StoreError::doing("read the settings of a company"))?;
                 let mut settings = company(&row)?.settings;
                 change(&mut settings);
-                sqlx::query(
+                sql::query(
                     "UPDATE company SET overwrite_mode = $2, retain_publish_state = $3, settings = $4 WHERE id = $1",
                 )
                 .bind(id.0)
@@ -155,7 +155,7 @@ impl Store {
 
 async fn add(tx: &mut Transaction, new: &NewCompany) -> Result<Company, AddCompanyError> {
     if let Some(id) = new.id {
-        let taken = sqlx::query("SELECT 1 FROM company WHERE id = $1")
+        let taken = sql::query("SELECT 1 FROM company WHERE id = $1")
             .bind(id.0)
             .fetch_optional(&mut *tx)
             .await
@@ -164,7 +164,7 @@ async fn add(tx: &mut Transaction, new: &NewCompany) -> Result<Company, AddCompa
             return Err(AddCompanyError::IdTaken(id));
         }
     }
-    let row = sqlx::query(concat!(
+    let row = sql::query(concat!(
         "INSERT INTO company (id, name, root_path, created_at, expires_at, change_seq)
          VALUES (coalesce($1, ",
         next_number!("company"),
@@ -187,7 +187,7 @@ async fn add(tx: &mut Transaction, new: &NewCompany) -> Result<Company, AddCompa
     Ok(company)
 }
 
-pub(super) fn company(row: &SqliteRow) -> Result<Company, StoreError> {
+pub(super) fn company(row: &Row) -> Result<Company, StoreError> {
     let same_name: Option<String> = get(row, "same_name")?;
     Ok(Company {
         id: CompanyId(get(row, "id")?),

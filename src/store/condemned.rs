@@ -1,11 +1,11 @@
 //! Files that ended the daemon while nothing else was in work: they are not tried again.
 
 use chrono::{DateTime, Utc};
-use sqlx::sqlite::SqliteRow;
 
 use super::rows::{get, instant};
 use super::{Reads, Store, StoreError};
 use crate::model::id::{CompanyId, InstanceId};
+use crate::store::sql::{self, Row};
 
 /// A file, known by its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct CondemnedFile {
 impl Reads {
     /// Asked before any file is worked on.
     pub async fn is_condemned(&self, content: &str) -> Result<bool, StoreError> {
-        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM condemned_file WHERE content = $1)")
+        sql::scalar("SELECT EXISTS (SELECT 1 FROM condemned_file WHERE content = $1)")
             .bind(content)
             .fetch_one(&mut *self.reader().await?)
             .await
@@ -31,7 +31,7 @@ impl Reads {
 
     /// The newest first.
     pub async fn condemned_files(&self) -> Result<Vec<CondemnedFile>, StoreError> {
-        sqlx::query("SELECT * FROM condemned_file ORDER BY condemned_at DESC, content")
+        sql::query("SELECT * FROM condemned_file ORDER BY condemned_at DESC, content")
             .fetch_all(&mut *self.reader().await?)
             .await
             .map_err(StoreError::doing("list the files that ended the daemon"))?
@@ -46,7 +46,7 @@ impl Store {
     pub async fn condemn_file(&self, file: CondemnedFile) -> Result<(), StoreError> {
         self.write(move |tx| {
             Box::pin(async move {
-                sqlx::query(
+                sql::query(
                     "INSERT INTO condemned_file (content, file, company_id, instance_id, condemned_at)
                      VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
                 )
@@ -68,7 +68,7 @@ impl Store {
     pub async fn pardon_file(&self, content: String) -> Result<bool, StoreError> {
         self.write(move |tx| {
             Box::pin(async move {
-                sqlx::query("DELETE FROM condemned_file WHERE content = $1")
+                sql::query("DELETE FROM condemned_file WHERE content = $1")
                     .bind(content)
                     .execute(tx)
                     .await
@@ -80,7 +80,7 @@ impl Store {
     }
 }
 
-fn read(row: &SqliteRow) -> Result<CondemnedFile, StoreError> {
+fn read(row: &Row) -> Result<CondemnedFile, StoreError> {
     Ok(CondemnedFile {
         content: get(row, "content")?,
         file: get(row, "file")?,

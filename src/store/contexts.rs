@@ -2,13 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
-use sqlx::sqlite::SqliteRow;
 
 use super::rows::{constant, get, instant, json as json_of};
 use super::{Reads, StoreError, Transaction};
 use crate::model::asset::{AssetType, ContextKind};
 use crate::model::id::{AssetId, CompanyId, ContextId};
 use crate::store::numbers::next_number;
+use crate::store::sql::{self, Row};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublishContext {
@@ -20,7 +20,7 @@ pub struct PublishContext {
 impl Reads {
     /// Those that clients see.
     pub async fn publish_contexts(&self, company: CompanyId) -> Result<Vec<PublishContext>, StoreError> {
-        sqlx::query(
+        sql::query(
             "SELECT id, kind, name FROM publish_context WHERE company_id = $1 AND kind <> 'Metadata' ORDER BY id",
         )
         .bind(company.0)
@@ -38,7 +38,7 @@ impl Reads {
         company: CompanyId,
         assets: &[AssetId],
     ) -> Result<Vec<(AssetId, AssetType, Vec<ContextId>)>, StoreError> {
-        let rows = sqlx::query(
+        let rows = sql::query(
             "SELECT a.id, a.asset_type,
                     (SELECT json_group_array(m.context_id) FROM publish_mark m
                      WHERE m.asset_id = a.id AND m.marked = 1) AS contexts
@@ -57,7 +57,7 @@ impl Reads {
 
     /// When readers were last given an asset, not its metadata: context and instant, in order of contexts.
     pub async fn publish_history(&self, asset: AssetId) -> Result<Vec<(String, DateTime<Utc>)>, StoreError> {
-        let rows = sqlx::query(
+        let rows = sql::query(
             "SELECT c.name, h.published_at FROM publish_history h JOIN publish_context c ON c.id = h.context_id
              WHERE h.asset_id = $1 AND c.kind <> 'Metadata' ORDER BY c.id",
         )
@@ -76,7 +76,7 @@ pub(super) async fn note_published(
     assets: &[AssetId],
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    sqlx::query(
+    sql::query(
         "INSERT INTO publish_history (asset_id, context_id, published_at)
          SELECT DISTINCT a.id, $1, $3 FROM json_each($2) f CROSS JOIN asset a ON a.id = f.value WHERE true
          ON CONFLICT (asset_id, context_id) DO UPDATE SET published_at = excluded.published_at",
@@ -92,7 +92,7 @@ pub(super) async fn note_published(
 
 /// One context of each kind, named after it.
 pub(super) async fn add_defaults(tx: &mut Transaction, company: CompanyId) -> Result<(), StoreError> {
-    sqlx::query(concat!(
+    sql::query(concat!(
         "INSERT INTO publish_context (id, company_id, kind, name, publish_seq)
          SELECT ",
         next_number!("publish_context"),
@@ -107,6 +107,6 @@ pub(super) async fn add_defaults(tx: &mut Transaction, company: CompanyId) -> Re
     .map_err(StoreError::doing("write publish contexts"))
 }
 
-fn context(row: &SqliteRow) -> Result<PublishContext, StoreError> {
+fn context(row: &Row) -> Result<PublishContext, StoreError> {
     Ok(PublishContext { id: ContextId(get(row, "id")?), kind: constant(row, "kind")?, name: get(row, "name")? })
 }

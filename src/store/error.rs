@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::sql::{self, Class};
+
 /// The database could not do what was asked. None of it was done.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
@@ -67,45 +69,6 @@ pub enum Unopened {
     Other(String),
 }
 
-/// What of SQLite's result codes has a meaning of its own here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Full,
-    Rights,
-    Damaged,
-    NotADatabase,
-    Busy,
-    Constraint,
-    Other,
-}
-
-/// SQLite's primary result codes (the low byte of the extended one).
-const SQLITE_BUSY: i32 = 5;
-const SQLITE_READONLY: i32 = 8;
-const SQLITE_CORRUPT: i32 = 11;
-const SQLITE_FULL: i32 = 13;
-const SQLITE_CANTOPEN: i32 = 14;
-const SQLITE_CONSTRAINT: i32 = 19;
-const SQLITE_NOTADB: i32 = 26;
-
-/// The extended code of an error that has but one cause in practice: there is no room for the index of the log.
-const SQLITE_IOERR_SHMSIZE: i32 = 4874;
-
-impl Kind {
-    fn of(error: &sqlx::Error) -> Self {
-        let code = error.as_database_error().and_then(|e| e.code()).and_then(|code| code.parse::<i32>().ok());
-        match code.map(|code| if code == SQLITE_IOERR_SHMSIZE { SQLITE_FULL } else { code & 0xff }) {
-            Some(SQLITE_FULL) => Self::Full,
-            Some(SQLITE_READONLY | SQLITE_CANTOPEN) => Self::Rights,
-            Some(SQLITE_CORRUPT) => Self::Damaged,
-            Some(SQLITE_NOTADB) => Self::NotADatabase,
-            Some(SQLITE_BUSY) => Self::Busy,
-            Some(SQLITE_CONSTRAINT) => Self::Constraint,
-            Some(_) | None => Self::Other,
-        }
-    }
-}
-
 impl Unopened {
     /// Whether it stays so until a person restores a backup, or starts the right version. Rights, room and locks may come
     /// back by themselves.
@@ -116,14 +79,14 @@ impl Unopened {
         }
     }
 
-    pub(super) fn by(error: &sqlx::Error) -> Self {
-        match Kind::of(error) {
-            Kind::Full => Self::Full,
-            Kind::Rights => Self::Rights(error.to_string()),
-            Kind::Damaged => Self::Damaged(error.to_string()),
-            Kind::NotADatabase => Self::NotADatabase,
-            Kind::Busy => Self::Busy(error.to_string()),
-            Kind::Constraint | Kind::Other => Self::Other(error.to_string()),
+    pub(super) fn by(error: &sql::Error) -> Self {
+        match sql::class(error) {
+            Class::Full => Self::Full,
+            Class::Rights => Self::Rights(error.to_string()),
+            Class::Damaged => Self::Damaged(error.to_string()),
+            Class::NotADatabase => Self::NotADatabase,
+            Class::Busy => Self::Busy(error.to_string()),
+            Class::Constraint | Class::Other => Self::Other(error.to_string()),
         }
     }
 
@@ -143,14 +106,14 @@ impl Unopened {
 }
 
 impl StoreError {
-    /// Names what was being done when sqlx reported `error`.
-    pub(super) fn doing(doing: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
-        move |error| match Kind::of(&error) {
-            Kind::Full => Self::Full { doing },
-            Kind::Rights => Self::ReadOnly { doing, reason: error.to_string() },
-            Kind::Damaged | Kind::NotADatabase => Self::Damaged { doing, reason: error.to_string() },
-            Kind::Constraint => Self::Constraint { doing, reason: error.to_string() },
-            Kind::Busy | Kind::Other => Self::Database { doing, reason: error.to_string() },
+    /// Names what was being done when the database reported `error`.
+    pub(super) fn doing(doing: &'static str) -> impl FnOnce(sql::Error) -> Self {
+        move |error| match sql::class(&error) {
+            Class::Full => Self::Full { doing },
+            Class::Rights => Self::ReadOnly { doing, reason: error.to_string() },
+            Class::Damaged | Class::NotADatabase => Self::Damaged { doing, reason: error.to_string() },
+            Class::Constraint => Self::Constraint { doing, reason: error.to_string() },
+            Class::Busy | Class::Other => Self::Database { doing, reason: error.to_string() },
         }
     }
 

@@ -4,13 +4,13 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
-use sqlx::sqlite::SqliteRow;
 
 use super::jobs::Fence;
 use super::jobs::attempt::{AttemptError, held};
 use super::rows::{get, instant};
 use super::{Reads, Store, StoreError, Transaction};
 use crate::model::id::InstanceId;
+use crate::store::sql::{self, Row};
 
 /// An archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub struct Export {
 
 impl Reads {
     pub async fn export(&self, run: InstanceId) -> Result<Option<Export>, StoreError> {
-        sqlx::query("SELECT * FROM export WHERE instance_id = $1")
+        sql::query("SELECT * FROM export WHERE instance_id = $1")
             .bind(run.0)
             .fetch_optional(&mut *self.reader().await?)
             .await
@@ -40,7 +40,7 @@ impl Reads {
 
     /// Archives that can still be downloaded, in the order of their runs.
     pub async fn exports_until(&self, now: DateTime<Utc>) -> Result<Vec<Export>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM export WHERE expires_at > $1 ORDER BY instance_id")
+        let rows = sql::query("SELECT * FROM export WHERE expires_at > $1 ORDER BY instance_id")
             .bind(now.timestamp_millis())
             .fetch_all(&mut *self.reader().await?)
             .await
@@ -51,7 +51,7 @@ impl Reads {
     /// This server as the submitter of a run's job addressed it; None when the job did not come over HTTP.
     pub async fn submitted_to(&self, run: InstanceId) -> Result<Option<String>, StoreError> {
         let address: Option<Option<String>> =
-            sqlx::query_scalar("SELECT j.address FROM instance i JOIN job j ON j.id = i.job_id WHERE i.id = $1")
+            sql::scalar("SELECT j.address FROM instance i JOIN job j ON j.id = i.job_id WHERE i.id = $1")
                 .bind(run.0)
                 .fetch_optional(&mut *self.reader().await?)
                 .await
@@ -65,7 +65,7 @@ impl Reads {
         runs: &[InstanceId],
         now: DateTime<Utc>,
     ) -> Result<HashSet<InstanceId>, StoreError> {
-        let spent: Vec<i64> = sqlx::query_scalar(
+        let spent: Vec<i64> = sql::scalar(
             "SELECT p.value FROM json_each($1) p
              WHERE NOT EXISTS (SELECT 1 FROM instance i WHERE i.id = p.value AND i.state <> 'Done')
                AND NOT EXISTS (SELECT 1 FROM export e WHERE e.instance_id = p.value AND e.expires_at > $2)",
@@ -84,7 +84,7 @@ impl Store {
     pub async fn expire_export(&self, run: InstanceId, now: DateTime<Utc>) -> Result<(), StoreError> {
         self.write(move |tx| {
             Box::pin(async move {
-                sqlx::query("UPDATE export SET expires_at = $2 WHERE instance_id = $1 AND expires_at > $2")
+                sql::query("UPDATE export SET expires_at = $2 WHERE instance_id = $1 AND expires_at > $2")
                     .bind(run.0)
                     .bind(now.timestamp_millis())
                     .execute(tx)
@@ -101,7 +101,7 @@ impl Store {
         self.write(move |tx| {
             Box::pin(async move {
                 held(tx, fence).await?;
-                sqlx::query("DELETE FROM export WHERE instance_id = $1")
+                sql::query("DELETE FROM export WHERE instance_id = $1")
                     .bind(run.0)
                     .execute(tx)
                     .await
@@ -114,7 +114,7 @@ impl Store {
 }
 
 pub(super) async fn keep(tx: &mut Transaction, export: &Export) -> Result<(), StoreError> {
-    sqlx::query(
+    sql::query(
         "INSERT INTO export (instance_id, token, address, bytes, sha256, created_at, expires_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
@@ -131,7 +131,7 @@ pub(super) async fn keep(tx: &mut Transaction, export: &Export) -> Result<(), St
     .map_err(StoreError::doing("note an export"))
 }
 
-fn export(row: &SqliteRow) -> Result<Export, StoreError> {
+fn export(row: &Row) -> Result<Export, StoreError> {
     Ok(Export {
         run: InstanceId(get(row, "instance_id")?),
         token: get(row, "token")?,

@@ -1,7 +1,6 @@
 //! What the database says of stored files: which there should be, how long, and whose they are.
 
 use serde_json::json;
-use sqlx::sqlite::SqliteRow;
 
 use super::assets::next_change;
 use super::rows::{constant, get};
@@ -11,6 +10,7 @@ use crate::model::damage::{FileOwner, FileRole, Maker};
 use crate::model::handle;
 use crate::model::id::{AssetId, CompanyId, ContextId};
 use crate::model::log::FileType;
+use crate::store::sql::{self, Row};
 
 /// A file that rows name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +63,7 @@ const OWNERS: &str = "
 impl Reads {
     /// The files that rows name, in order of their names, from the one after `after` on; no more than `limit`.
     pub async fn named_files(&self, after: &str, limit: i64) -> Result<Vec<NamedFile>, StoreError> {
-        let rows = sqlx::query(NAMED)
+        let rows = sql::query(NAMED)
             .bind(after)
             .bind(limit)
             .fetch_all(&mut *self.reader().await?)
@@ -75,7 +75,7 @@ impl Reads {
 
     /// How many files there are to be looked at, and about how many bytes.
     pub async fn file_totals(&self) -> Result<FileTotals, StoreError> {
-        let (files, bytes): (i64, i64) = sqlx::query_as(
+        let (files, bytes): (i64, i64) = sql::tuple(
             "SELECT count(*), coalesce(sum(bytes), 0) FROM (
                  SELECT blob, max(bytes) AS bytes FROM (
                      SELECT blob, bytes FROM asset WHERE blob <> '' AND trash_state <> 'InEmptiedTrash'
@@ -91,7 +91,7 @@ impl Reads {
 
     /// Whose a file is, as it is written now; nobody's, if its rows went meanwhile.
     pub async fn file_owners(&self, blob: &str) -> Result<Vec<FileOwner>, StoreError> {
-        let rows = sqlx::query(OWNERS)
+        let rows = sql::query(OWNERS)
             .bind(blob)
             .fetch_all(&mut *self.reader().await?)
             .await
@@ -101,7 +101,7 @@ impl Reads {
 
     /// Where a file is published: in which contexts, and as what.
     pub async fn published_as(&self, blob: &str) -> Result<Vec<(ContextId, String)>, StoreError> {
-        let rows: Vec<(i64, String)> = sqlx::query_as(
+        let rows: Vec<(i64, String)> = sql::tuple(
             "SELECT context_id, file_name FROM publication INDEXED BY publication_by_blob
              WHERE blob = $1 AND present = 1 ORDER BY 1, 2",
         )
@@ -114,7 +114,7 @@ impl Reads {
 
     /// The masters of these assets.
     pub async fn masters_of(&self, assets: &[AssetId]) -> Result<Vec<(AssetId, NamedFile)>, StoreError> {
-        let rows: Vec<(i64, String, i64)> = sqlx::query_as(
+        let rows: Vec<(i64, String, i64)> = sql::tuple(
             "SELECT a.id, a.blob, a.bytes FROM json_each($1) i CROSS JOIN asset a ON a.id = i.value WHERE a.blob <> ''",
         )
         .bind(json!(assets).to_string())
@@ -147,21 +147,21 @@ impl Store {
 /// The asset counts as changed: whoever publishes it has to make the files first.
 async fn forget(tx: &mut Transaction, asset: AssetId, blob: &str) -> Result<u64, StoreError> {
     let doing = "forget a damaged derived file";
-    let gone = sqlx::query("DELETE FROM derived WHERE asset_id = $1 AND blob = $2")
+    let gone = sql::query("DELETE FROM derived WHERE asset_id = $1 AND blob = $2")
         .bind(asset.0)
         .bind(blob)
         .execute(&mut *tx)
         .await
         .map_err(StoreError::doing(doing))?
         .rows_affected();
-    let company: Option<i64> = sqlx::query_scalar("SELECT company_id FROM asset WHERE id = $1")
+    let company: Option<i64> = sql::scalar("SELECT company_id FROM asset WHERE id = $1")
         .bind(asset.0)
         .fetch_optional(&mut *tx)
         .await
         .map_err(StoreError::doing(doing))?;
     if let Some(company) = company.filter(|_| gone > 0) {
         let change = next_change(tx, CompanyId(company)).await?;
-        sqlx::query("UPDATE asset SET change_seq = $2 WHERE id = $1")
+        sql::query("UPDATE asset SET change_seq = $2 WHERE id = $1")
             .bind(asset.0)
             .bind(change)
             .execute(tx)
@@ -171,7 +171,7 @@ async fn forget(tx: &mut Transaction, asset: AssetId, blob: &str) -> Result<u64,
     Ok(gone)
 }
 
-fn owner(row: &SqliteRow) -> Result<FileOwner, StoreError> {
+fn owner(row: &Row) -> Result<FileOwner, StoreError> {
     let asset_type: AssetType = constant(row, "asset_type")?;
     let role = match get::<&str>(row, "role")? {
         "Master" => FileRole::Master,

@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
-use sqlx::Row;
 
 use super::assets::next_change;
 use super::rows::{get, instant};
@@ -10,6 +9,7 @@ use super::{Reads, Store, StoreError, Transaction};
 use crate::model::asset::AssetType;
 use crate::model::id::{AccountId, AssetId, CompanyId, FolderId};
 use crate::store::numbers::next_number;
+use crate::store::sql::{self, Cells};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Folder {
@@ -40,7 +40,7 @@ impl Reads {
         limit: u32,
     ) -> Result<Option<Vec<Folder>>, StoreError> {
         let types = if types.is_empty() { None } else { Some(json!(types).to_string()) };
-        let rows = sqlx::query(
+        let rows = sql::query(
             "SELECT f.id, f.path, f.modified_at,
                     $5 IS NULL OR EXISTS (SELECT 1 FROM asset a WHERE a.folder_id = f.id AND a.trash_state = 'NotInTrash'
                                           AND a.asset_type IN (SELECT value FROM json_each($5))) AS matches
@@ -136,7 +136,7 @@ async fn delete(
     }
     let below = Subtree::of(path);
     let change = next_change(tx, company).await?;
-    let trashed = sqlx::query(
+    let trashed = sql::query(
         "UPDATE asset SET trash_state = 'InTrash', trashed_at = $5, modified_at = $5, modified_by = $6, change_seq = $7
          WHERE company_id = $1 AND trash_state = 'NotInTrash' AND folder_id IN
              (SELECT id FROM folder WHERE company_id = $1 AND (path = $2 OR (path >= $3 AND path < $4)))",
@@ -151,7 +151,7 @@ async fn delete(
     .execute(&mut *tx)
     .await
     .map_err(StoreError::doing("move what a folder holds to the trash"))?;
-    sqlx::query(
+    sql::query(
         "DELETE FROM folder WHERE company_id = $1 AND (path = $2 OR (path >= $3 AND path < $4))
          AND NOT EXISTS (SELECT 1 FROM asset WHERE folder_id = folder.id)",
     )
@@ -162,7 +162,7 @@ async fn delete(
     .execute(&mut *tx)
     .await
     .map_err(StoreError::doing("remove an empty folder"))?;
-    sqlx::query(
+    sql::query(
         "UPDATE folder SET deleted_at = $5
          WHERE company_id = $1 AND deleted_at IS NULL AND (path = $2 OR (path >= $3 AND path < $4))",
     )
@@ -191,7 +191,7 @@ pub(in crate::store) async fn ensure(
     if let Some(folder) = find(tx, company, path).await? {
         return Ok(folder);
     }
-    sqlx::query(concat!(
+    sql::query(concat!(
         "INSERT INTO folder (id, company_id, path, created_at, modified_at)
          SELECT ",
         next_number!("folder"),
@@ -215,7 +215,7 @@ pub(in crate::store) async fn bring_back(
     assets: &[AssetId],
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let paths: Vec<String> = sqlx::query_scalar(
+    let paths: Vec<String> = sql::scalar(
         "SELECT DISTINCT f.path FROM json_each($1) i CROSS JOIN asset a ON a.id = i.value
          CROSS JOIN folder f ON f.id = a.folder_id WHERE f.deleted_at IS NOT NULL",
     )
@@ -234,7 +234,7 @@ pub(in crate::store) async fn find(
     company: CompanyId,
     path: &str,
 ) -> Result<Option<FolderId>, StoreError> {
-    sqlx::query("SELECT id FROM folder WHERE company_id = $1 AND path = $2 AND deleted_at IS NULL")
+    sql::query("SELECT id FROM folder WHERE company_id = $1 AND path = $2 AND deleted_at IS NULL")
         .bind(company.0)
         .bind(path)
         .fetch_optional(tx)
@@ -249,7 +249,7 @@ pub(in crate::store) async fn touch(
     folders: &[FolderId],
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    sqlx::query("UPDATE folder SET modified_at = $2 WHERE id IN (SELECT value FROM json_each($1)) AND modified_at < $2")
+    sql::query("UPDATE folder SET modified_at = $2 WHERE id IN (SELECT value FROM json_each($1)) AND modified_at < $2")
         .bind(serde_json::json!(folders).to_string())
         .bind(at.timestamp_millis())
         .execute(tx)

@@ -1,11 +1,10 @@
 //! Image formats: names for commands of the image-serving protocol.
 
-use sqlx::sqlite::SqliteRow;
-
 use super::numbers::next_number;
 use super::rows::get;
 use super::{Reads, Store, StoreError};
 use crate::model::id::{CompanyId, ImageFormatId};
+use crate::store::sql::{self, Row};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageFormat {
@@ -32,7 +31,7 @@ fn folded(name: &str) -> String {
 impl Reads {
     /// Those of a company, by name.
     pub async fn image_formats(&self, company: CompanyId) -> Result<Vec<ImageFormat>, StoreError> {
-        sqlx::query("SELECT id, name, url_modifier FROM image_format WHERE company_id = $1 ORDER BY folded_name")
+        sql::query("SELECT id, name, url_modifier FROM image_format WHERE company_id = $1 ORDER BY folded_name")
             .bind(company.0)
             .fetch_all(&mut *self.reader().await?)
             .await
@@ -55,7 +54,7 @@ impl Store {
         self.write(move |tx| {
             Box::pin(async move {
                 let namesake: Option<i64> =
-                    sqlx::query_scalar("SELECT id FROM image_format WHERE company_id = $1 AND folded_name = $2")
+                    sql::scalar("SELECT id FROM image_format WHERE company_id = $1 AND folded_name = $2")
                         .bind(company.0)
                         .bind(folded(&name))
                         .fetch_optional(&mut *tx)
@@ -65,12 +64,12 @@ impl Store {
                     return Err(ImageFormatError::NameTaken(name));
                 }
                 let query = match id {
-                    None => sqlx::query_scalar(concat!(
+                    None => sql::scalar(concat!(
                         "INSERT INTO image_format (id, company_id, name, folded_name, url_modifier) VALUES (",
                         next_number!("image_format"),
                         ", $1, $2, $3, $4) RETURNING id"
                     )),
-                    Some(_) => sqlx::query_scalar(
+                    Some(_) => sql::scalar(
                         "UPDATE image_format SET name = $2, folded_name = $3, url_modifier = $4
                          WHERE company_id = $1 AND id = $5 RETURNING id",
                     ),
@@ -92,7 +91,7 @@ impl Store {
     pub async fn delete_image_format(&self, company: CompanyId, id: ImageFormatId) -> Result<bool, StoreError> {
         self.write(move |tx| {
             Box::pin(async move {
-                sqlx::query("DELETE FROM image_format WHERE company_id = $1 AND id = $2")
+                sql::query("DELETE FROM image_format WHERE company_id = $1 AND id = $2")
                     .bind(company.0)
                     .bind(id.0)
                     .execute(tx)
@@ -105,7 +104,7 @@ impl Store {
     }
 }
 
-fn format(row: &SqliteRow) -> Result<ImageFormat, StoreError> {
+fn format(row: &Row) -> Result<ImageFormat, StoreError> {
     Ok(ImageFormat {
         id: ImageFormatId(get(row, "id")?),
         name: get(row, "name")?,

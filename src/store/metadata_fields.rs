@@ -1,14 +1,13 @@
 //! Metadata fields that companies define.
 
 use serde_json::json;
-use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteRow;
 
 use super::assets::next_change;
 use super::rows::{constant, get, json as json_of};
 use super::{Reads, Store, StoreError, Transaction};
 use crate::model::id::{CompanyId, MetadataFieldId};
 use crate::model::metadata::FieldDefinition;
+use crate::store::sql::{self, Connection, Row};
 
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum MetadataFieldError {
@@ -69,10 +68,10 @@ impl Store {
 }
 
 pub(in crate::store) async fn read(
-    reader: &mut SqliteConnection,
+    reader: &mut Connection,
     company: CompanyId,
 ) -> Result<Vec<FieldDefinition>, StoreError> {
-    sqlx::query("SELECT * FROM metadata_field WHERE company_id = $1 ORDER BY name, scope")
+    sql::query("SELECT * FROM metadata_field WHERE company_id = $1 ORDER BY name, scope")
         .bind(company.0)
         .fetch_all(reader)
         .await
@@ -82,7 +81,7 @@ pub(in crate::store) async fn read(
         .collect()
 }
 
-fn field(row: &SqliteRow) -> Result<FieldDefinition, StoreError> {
+fn field(row: &Row) -> Result<FieldDefinition, StoreError> {
     Ok(FieldDefinition {
         id: MetadataFieldId(get(row, "id")?),
         scope: constant(row, "scope")?,
@@ -116,7 +115,7 @@ async fn add(tx: &mut Transaction, company: CompanyId, field: &FieldDefinition) 
         return Err(MetadataFieldError::TooMany { limit: MOST });
     }
     check_name(tx, company, &field).await?;
-    sqlx::query(
+    sql::query(
         "INSERT INTO metadata_field (company_id, scope, name, field_type, default_value, is_hidden, is_enforced,
                                      is_publish_data, tags)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
@@ -143,7 +142,7 @@ async fn change(tx: &mut Transaction, company: CompanyId, field: &FieldDefinitio
     let old = read(&mut *tx, company).await?.into_iter().find(|old| old.id == field.id);
     let old = old.ok_or(MetadataFieldError::NotFound)?;
     check_name(tx, company, field).await?;
-    sqlx::query(
+    sql::query(
         "UPDATE metadata_field SET name = $3, field_type = $4, default_value = $5, is_hidden = $6, is_enforced = $7,
                                    is_publish_data = $8, tags = $9
          WHERE company_id = $1 AND id = $2",
@@ -161,7 +160,7 @@ async fn change(tx: &mut Transaction, company: CompanyId, field: &FieldDefinitio
     .await
     .map_err(StoreError::doing("write a metadata field"))?;
     if old.name != field.name {
-        sqlx::query(concat!("UPDATE asset_metadata SET name = $4 WHERE name = $3 AND asset_id IN ", covered!()))
+        sql::query(concat!("UPDATE asset_metadata SET name = $4 WHERE name = $3 AND asset_id IN ", covered!()))
             .bind(company.0)
             .bind(old.scope.to_string())
             .bind(&old.name)
@@ -182,7 +181,7 @@ async fn change(tx: &mut Transaction, company: CompanyId, field: &FieldDefinitio
 
 async fn delete(tx: &mut Transaction, company: CompanyId, field: &FieldDefinition) -> Result<(), MetadataFieldError> {
     note(tx, company, field).await?;
-    let deleted = sqlx::query("DELETE FROM metadata_field WHERE company_id = $1 AND id = $2")
+    let deleted = sql::query("DELETE FROM metadata_field WHERE company_id = $1 AND id = $2")
         .bind(company.0)
         .bind(field.id.0)
         .execute(&mut *tx)
@@ -191,7 +190,7 @@ async fn delete(tx: &mut Transaction, company: CompanyId, field: &FieldDefinitio
     if deleted.rows_affected() != 1 {
         return Err(MetadataFieldError::NotFound);
     }
-    sqlx::query(concat!("DELETE FROM asset_metadata WHERE name = $3 AND asset_id IN ", covered!()))
+    sql::query(concat!("DELETE FROM asset_metadata WHERE name = $3 AND asset_id IN ", covered!()))
         .bind(company.0)
         .bind(field.scope.to_string())
         .bind(&field.name)
@@ -206,7 +205,7 @@ async fn delete(tx: &mut Transaction, company: CompanyId, field: &FieldDefinitio
 async fn note(tx: &mut Transaction, company: CompanyId, field: &FieldDefinition) -> Result<(), StoreError> {
     let seq = next_change(tx, company).await?;
     // A default shows wherever the field has no value.
-    sqlx::query(concat!(
+    sql::query(concat!(
         "UPDATE asset SET change_seq = $4 WHERE id IN ",
         covered!(),
         " AND ($5 <> '' OR id IN (SELECT asset_id FROM asset_metadata WHERE name = $3))"

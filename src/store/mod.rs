@@ -16,6 +16,7 @@ mod rights;
 mod rows;
 mod set_definitions;
 mod signal;
+pub mod sql;
 mod stats;
 mod system;
 mod wal;

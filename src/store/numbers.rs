@@ -10,12 +10,12 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use super::jobs::Fence;
 use super::jobs::attempt::{AttemptError, held};
 use super::{Reads, Store, StoreError, Transaction};
 use crate::model::id::ContextId;
+use crate::store::sql::{self, Connection};
 
 /// The next number of a table, for a statement that inserts one row. `NOT INDEXED`, here and wherever the highest number is
 /// asked for, because by old statistics SQLite prefers to read an index of the table as a whole to its last row.
@@ -204,7 +204,7 @@ impl Store {
     pub async fn settle_restoration(&self) -> Result<(), StoreError> {
         self.write(|tx| {
             Box::pin(async move {
-                sqlx::query("DELETE FROM system WHERE key = $1")
+                sql::query("DELETE FROM system WHERE key = $1")
                     .bind(RESTORED)
                     .execute(tx)
                     .await
@@ -232,15 +232,15 @@ pub fn is_behind(own: &BTreeMap<String, i64>, seen: &BTreeMap<String, i64>) -> b
     own.iter().any(|(name, own)| seen.get(name).is_some_and(|seen| seen > own))
 }
 
-async fn fact(connection: &mut SqliteConnection, key: &str) -> Result<Option<String>, StoreError> {
-    sqlx::query_scalar("SELECT value FROM system WHERE key = $1")
+async fn fact(connection: &mut Connection, key: &str) -> Result<Option<String>, StoreError> {
+    sql::scalar("SELECT value FROM system WHERE key = $1")
         .bind(key)
         .fetch_optional(connection)
         .await
         .map_err(StoreError::doing("read a fact"))
 }
 
-async fn highest(connection: &mut SqliteConnection) -> Result<BTreeMap<String, i64>, StoreError> {
+async fn highest(connection: &mut Connection) -> Result<BTreeMap<String, i64>, StoreError> {
     let of_table = |(name, table): (&str, &str)| {
         format!(
             "SELECT '{name}', max(coalesce((SELECT max(id) FROM {table} NOT INDEXED), 0),
@@ -255,7 +255,7 @@ async fn highest(connection: &mut SqliteConnection) -> Result<BTreeMap<String, i
                                   coalesce((SELECT value FROM kept_number WHERE name = '{name}'), 0))"
         ));
     }
-    let rows: Vec<(String, i64)> = sqlx::query_as(AssertSqlSafe(questions.join(" UNION ALL ")))
+    let rows: Vec<(String, i64)> = sql::tuple(questions.join(" UNION ALL "))
         .fetch_all(connection)
         .await
         .map_err(StoreError::doing("read the highest numbers"))?;
@@ -267,7 +267,7 @@ async fn keep(tx: &mut Transaction, seen: &BTreeMap<String, i64>) -> Result<(), 
     let names = TABLES.into_iter().chain([(CHANGE, CHANGE), (PUBLISH, PUBLISH)]);
     let kept: Vec<Value> =
         names.filter_map(|(name, kept_as)| seen.get(name).map(|number| json!([kept_as, number]))).collect();
-    sqlx::query(
+    sql::query(
         "INSERT INTO kept_number (name, value) SELECT value ->> 0, value ->> 1 FROM json_each($1) WHERE true
          ON CONFLICT (name) DO UPDATE SET value = max(kept_number.value, excluded.value)",
     )
@@ -284,7 +284,7 @@ async fn keep(tx: &mut Transaction, seen: &BTreeMap<String, i64>) -> Result<(), 
                                      shown_seq = 0, told_seq = 0",
         ),
     ] {
-        sqlx::query(sql)
+        sql::query(sql)
             .bind(seen.get(name).copied().unwrap_or(0))
             .execute(&mut *tx)
             .await
@@ -303,16 +303,15 @@ pub(in crate::store) async fn meet_trees(
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
     let doing = "count on from what trees have seen";
-    let held: Option<i64> = sqlx::query_scalar(
-        "SELECT max(side_a_seq, side_b_seq) FROM publish_context WHERE id = $1 AND publish_seq < $2",
-    )
-    .bind(context.0)
-    .bind(seen)
-    .fetch_optional(&mut *tx)
-    .await
-    .map_err(StoreError::doing(doing))?;
+    let held: Option<i64> =
+        sql::scalar("SELECT max(side_a_seq, side_b_seq) FROM publish_context WHERE id = $1 AND publish_seq < $2")
+            .bind(context.0)
+            .bind(seen)
+            .fetch_optional(&mut *tx)
+            .await
+            .map_err(StoreError::doing(doing))?;
     let Some(held) = held else { return Ok(false) };
-    sqlx::query(
+    sql::query(
         "UPDATE publish_context SET publish_seq = $2, side_a_seq = 0, side_b_seq = 0, shown_seq = 0, told_seq = 0
          WHERE id = $1",
     )
@@ -339,13 +338,11 @@ pub(in crate::store) async fn is_restored(tx: &mut Transaction) -> Result<bool, 
 
 async fn note(tx: &mut Transaction, restored: &Restored) -> Result<(), StoreError> {
     let text = serde_json::to_string(restored).map_err(|error| StoreError::corrupt("a restoration", error))?;
-    sqlx::query(
-        "INSERT INTO system (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-    )
-    .bind(RESTORED)
-    .bind(text)
-    .execute(tx)
-    .await
-    .map(|_| ())
-    .map_err(StoreError::doing("note that the database was restored"))
+    sql::query("INSERT INTO system (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value")
+        .bind(RESTORED)
+        .bind(text)
+        .execute(tx)
+        .await
+        .map(|_| ())
+        .map_err(StoreError::doing("note that the database was restored"))
 }

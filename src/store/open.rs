@@ -10,14 +10,14 @@ use chrono_tz::Tz;
 use futures_util::future::BoxFuture;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
-use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, ConnectOptions, Sqlite, SqliteConnection, SqlitePool};
+use sqlx::{AssertSqlSafe, ConnectOptions, SqliteConnection, SqlitePool};
 
 use super::bulk::Bulk;
 use super::jobs::zone;
 use super::migrations::MIGRATIONS;
 use super::signal::Bell;
+use super::sql::Held;
 use super::writer::{Bells, Transaction, Writer};
 use super::{Signals, Stats, StoreError, Unopened, rights, wal};
 
@@ -259,21 +259,21 @@ impl Reads {
     // each such future anew that it may go to another thread took the compiler a quarter of its time.
 
     /// A connection that reads the last commit.
-    pub(super) fn reader(&self) -> BoxFuture<'_, Result<PoolConnection<Sqlite>, StoreError>> {
+    pub(super) fn reader(&self) -> BoxFuture<'_, Result<Held, StoreError>> {
         acquired(&self.readers)
     }
 
     /// A connection for a question whose answer may be long, or may take long to find.
-    pub(super) fn list_reader(&self) -> BoxFuture<'_, Result<PoolConnection<Sqlite>, StoreError>> {
+    pub(super) fn list_reader(&self) -> BoxFuture<'_, Result<Held, StoreError>> {
         acquired(&self.lists)
     }
 
-    pub(super) fn pulse(&self) -> BoxFuture<'_, Result<PoolConnection<Sqlite>, StoreError>> {
+    pub(super) fn pulse(&self) -> BoxFuture<'_, Result<Held, StoreError>> {
         acquired(&self.pulse)
     }
 }
 
-fn acquired(pool: &SqlitePool) -> BoxFuture<'_, Result<PoolConnection<Sqlite>, StoreError>> {
+fn acquired(pool: &SqlitePool) -> BoxFuture<'_, Result<Held, StoreError>> {
     Box::pin(async { pool.acquire().await.map_err(StoreError::doing("get a connection")) })
 }
 

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::model::state::State;
+use crate::store::sql;
 use crate::store::{Reads, Store, StoreError, rows};
 
 /// Counts of everything that is not done.
@@ -32,14 +33,14 @@ impl Reads {
     /// because statistics of a time when nothing was make others look as good.
     pub async fn overview(&self, now: DateTime<Utc>) -> Result<Overview, StoreError> {
         let mut reader = self.reader().await?;
-        let runs = sqlx::query(
+        let runs = sql::query(
             "SELECT kind, state, count(*) AS number FROM instance INDEXED BY instance_active WHERE state <> 'Done'
              GROUP BY kind, state",
         )
         .fetch_all(&mut *reader)
         .await
         .map_err(StoreError::doing("count runs"))?;
-        let scheduled = sqlx::query_as(
+        let scheduled = sql::tuple(
             "SELECT trigger_state, count(*) FROM job INDEXED BY job_scheduled_name
              WHERE trigger_kind <> 'at_once' AND trigger_state <> 'Complete' AND deleted_at IS NULL
              GROUP BY trigger_state",
@@ -47,13 +48,13 @@ impl Reads {
         .fetch_all(&mut *reader)
         .await
         .map_err(StoreError::doing("count scheduled jobs"))?;
-        let messages = sqlx::query_as(
+        let messages = sql::tuple(
             "SELECT channel, count(*) FROM outbox INDEXED BY outbox_pending WHERE state = 'Pending' GROUP BY channel",
         )
         .fetch_all(&mut *reader)
         .await
         .map_err(StoreError::doing("count messages"))?;
-        let facts = sqlx::query(
+        let facts = sql::query(
             "SELECT (SELECT min(not_before_at) FROM instance INDEXED BY instance_waiting
                      WHERE state = 'WaitingCoordinator' AND not_before_at <= $1) AS waiting_since,
                     (SELECT min((SELECT min(o.created_at) FROM outbox o INDEXED BY outbox_pending
@@ -92,7 +93,7 @@ impl Store {
     pub async fn prove_writable(&self, now: DateTime<Utc>) -> Result<(), StoreError> {
         self.write(move |tx| {
             Box::pin(async move {
-                sqlx::query(
+                sql::query(
                     "INSERT INTO system (key, value) VALUES ('writable_at', $1)
                      ON CONFLICT (key) DO UPDATE SET value = excluded.value",
                 )
@@ -110,7 +111,7 @@ impl Store {
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.write(|_| Box::pin(async { Ok::<(), StoreError>(()) })).await?;
         let mut reader = self.pulse().await?;
-        let _: i64 = sqlx::query_scalar("SELECT count(*) FROM system")
+        let _: i64 = sql::scalar("SELECT count(*) FROM system")
             .fetch_one(&mut *reader)
             .await
             .map_err(StoreError::doing("answer"))?;

@@ -4,15 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::Deserialize;
 use serde_json::json;
-use sqlx::Sqlite;
-use sqlx::query::Query;
-use sqlx::sqlite::{SqliteArguments, SqliteRow};
 
 use super::assets::ingest::{Derived, Master};
 use super::{Reads, StoreError, Transaction, rows};
 use crate::model::asset::{AssetType, DerivedRole, PictureFacts, TrashState};
 use crate::model::id::{AssetId, CompanyId};
 use crate::model::making::Making;
+use crate::store::sql::{self, Connection, Query, Row};
 
 /// An asset as it is before a job changes it.
 #[derive(Debug, Clone, PartialEq)]
@@ -119,17 +117,17 @@ macro_rules! pictures {
 
 impl Reads {
     pub async fn asset_named(&self, company: CompanyId, name: &str) -> Result<Option<KnownAsset>, StoreError> {
-        let found = sqlx::query(known!("name = $2")).bind(company.0).bind(name);
+        let found = sql::query(known!("name = $2")).bind(company.0).bind(name);
         Ok(self.known(found).await?.pop())
     }
 
     /// Those of the assets that the company has, in order of numbers; also those in the trash.
     pub async fn assets_numbered(&self, company: CompanyId, assets: &[AssetId]) -> Result<Vec<KnownAsset>, StoreError> {
-        let found = sqlx::query(known!("id IN (SELECT value FROM json_each($2))")).bind(company.0);
+        let found = sql::query(known!("id IN (SELECT value FROM json_each($2))")).bind(company.0);
         self.known(found.bind(json!(assets).to_string())).await
     }
 
-    async fn known(&self, found: Query<'_, Sqlite, SqliteArguments>) -> Result<Vec<KnownAsset>, StoreError> {
+    async fn known(&self, found: Query) -> Result<Vec<KnownAsset>, StoreError> {
         let mut reader = self.reader().await?;
         let rows = found.fetch_all(&mut *reader).await.map_err(StoreError::doing("look for assets"))?;
         rows.iter()
@@ -153,17 +151,17 @@ impl Reads {
 
     /// Every picture of a company that is not in the trash and no page of a document, in order of numbers.
     pub async fn pictures(&self, company: CompanyId) -> Result<Vec<PictureState>, StoreError> {
-        let found = sqlx::query(pictures!("")).bind(company.0).bind(picture_types());
+        let found = sql::query(pictures!("")).bind(company.0).bind(picture_types());
         self.picture_states(found).await
     }
 
     /// One of them.
     pub async fn picture(&self, company: CompanyId, asset: AssetId) -> Result<Option<PictureState>, StoreError> {
-        let found = sqlx::query(pictures!("AND a.id = $3")).bind(company.0).bind(picture_types()).bind(asset.0);
+        let found = sql::query(pictures!("AND a.id = $3")).bind(company.0).bind(picture_types()).bind(asset.0);
         Ok(self.picture_states(found).await?.pop())
     }
 
-    async fn picture_states(&self, found: Query<'_, Sqlite, SqliteArguments>) -> Result<Vec<PictureState>, StoreError> {
+    async fn picture_states(&self, found: Query) -> Result<Vec<PictureState>, StoreError> {
         let mut reader = self.reader().await?;
         let rows = found.fetch_all(&mut *reader).await.map_err(StoreError::doing("list pictures"))?;
         rows.iter()
@@ -182,7 +180,7 @@ impl Reads {
 
     /// Every page of a company that is not in the trash, in order of numbers.
     pub async fn pages_drawn(&self, company: CompanyId) -> Result<Vec<PageState>, StoreError> {
-        let rows = sqlx::query(
+        let rows = sql::query(
             "SELECT a.id, a.name, p.id AS document, p.name AS document_name, p.file_name, p.trash_state,
                     (SELECT CASE WHEN count(*) = 2 AND min(d.recipe) = max(d.recipe) THEN min(d.recipe) END FROM derived d
                      WHERE d.asset_id = a.id AND d.role IN ('Pyramid', 'Thumbnail') AND d.source_blob = a.blob
@@ -215,7 +213,7 @@ impl Reads {
     /// The colour profiles of a company that are not in the trash.
     pub async fn color_profiles(&self, company: CompanyId) -> Result<BTreeMap<AssetId, ProfileAsset>, StoreError> {
         let mut reader = self.reader().await?;
-        let rows = sqlx::query(
+        let rows = sql::query(
             "SELECT id, name, blob FROM asset
              WHERE company_id = $1 AND asset_type = 'IccProfile' AND trash_state = 'NotInTrash'",
         )
@@ -239,10 +237,10 @@ fn picture_types() -> String {
 
 /// What was made from these assets, stale or not. `assets` is a JSON array of their numbers.
 pub(super) async fn derived_of(
-    reader: &mut sqlx::SqliteConnection,
+    reader: &mut Connection,
     assets: &str,
 ) -> Result<HashMap<AssetId, Vec<Derived>>, StoreError> {
-    let rows = sqlx::query(
+    let rows = sql::query(
         "SELECT asset_id, role, blob, bytes, width, height, source_blob, recipe FROM derived
          WHERE asset_id IN (SELECT value FROM json_each($1)) ORDER BY asset_id, role",
     )
@@ -266,7 +264,7 @@ pub(super) async fn derived_of(
     Ok(found)
 }
 
-fn master(row: &SqliteRow) -> Result<Master, StoreError> {
+fn master(row: &Row) -> Result<Master, StoreError> {
     let (width, height): (Option<u32>, Option<u32>) = (rows::get(row, "width")?, rows::get(row, "height")?);
     Ok(Master {
         asset_type: rows::constant(row, "asset_type")?,
@@ -320,15 +318,14 @@ pub(super) async fn standing(
     asset: AssetId,
     blob: &str,
 ) -> Result<Standing, StoreError> {
-    let has_master: Option<bool> = sqlx::query_scalar(
-        "SELECT blob = $3 FROM asset WHERE id = $1 AND company_id = $2 AND trash_state = 'NotInTrash'",
-    )
-    .bind(asset.0)
-    .bind(company.0)
-    .bind(blob)
-    .fetch_optional(tx)
-    .await
-    .map_err(StoreError::doing("look at the master of an asset"))?;
+    let has_master: Option<bool> =
+        sql::scalar("SELECT blob = $3 FROM asset WHERE id = $1 AND company_id = $2 AND trash_state = 'NotInTrash'")
+            .bind(asset.0)
+            .bind(company.0)
+            .bind(blob)
+            .fetch_optional(tx)
+            .await
+            .map_err(StoreError::doing("look at the master of an asset"))?;
     Ok(match has_master {
         Some(true) => Standing::AsItWas,
         Some(false) => Standing::Replaced,
@@ -345,7 +342,7 @@ pub(super) async fn is_made_so(
     blob: &str,
     making: &Making,
 ) -> Result<bool, StoreError> {
-    let row = sqlx::query(
+    let row = sql::query(
         "SELECT making FROM asset WHERE id = $1 AND company_id = $2 AND blob = $3 AND trash_state = 'NotInTrash'",
     )
     .bind(asset.0)
@@ -359,7 +356,7 @@ pub(super) async fn is_made_so(
 
 /// Forgets the files that were made from an earlier master.
 pub(super) async fn drop_stale(tx: &mut Transaction, asset: AssetId) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM derived WHERE asset_id = $1 AND source_blob <> (SELECT blob FROM asset WHERE id = $1)")
+    sql::query("DELETE FROM derived WHERE asset_id = $1 AND source_blob <> (SELECT blob FROM asset WHERE id = $1)")
         .bind(asset.0)
         .execute(tx)
         .await

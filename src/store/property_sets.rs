@@ -2,8 +2,6 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 
 use super::numbers::next_number;
 use super::rows::{constant, get, json, optional_constant};
@@ -11,6 +9,7 @@ use super::{Reads, Store, StoreError, Transaction};
 use crate::model::id::{AccountId, CompanyId, PropertySetId, PropertySetTypeId};
 use crate::model::invalid::Invalid;
 use crate::model::property_set::{self, BuiltIn, Properties, PropertyType};
+use crate::store::sql::{self, Cells, Row};
 
 /// Most sets of a type that one owner may have.
 const MOST_SETS: i64 = 1000;
@@ -71,7 +70,7 @@ pub enum PropertySetError {
 impl Reads {
     /// The global types, and those of the company.
     pub async fn property_set_types(&self, company: Option<CompanyId>) -> Result<Vec<PropertySetType>, StoreError> {
-        sqlx::query("SELECT * FROM property_set_type WHERE company_id IS NULL OR company_id = $1 ORDER BY id")
+        sql::query("SELECT * FROM property_set_type WHERE company_id IS NULL OR company_id = $1 ORDER BY id")
             .bind(company.map(|company| company.0))
             .fetch_all(&mut *self.reader().await?)
             .await
@@ -83,7 +82,7 @@ impl Reads {
 
     /// Those of this name, of all companies.
     pub async fn property_set_types_named(&self, name: &str) -> Result<Vec<PropertySetType>, StoreError> {
-        sqlx::query("SELECT * FROM property_set_type WHERE name = $1 ORDER BY id")
+        sql::query("SELECT * FROM property_set_type WHERE name = $1 ORDER BY id")
             .bind(name)
             .fetch_all(&mut *self.reader().await?)
             .await
@@ -94,7 +93,7 @@ impl Reads {
     }
 
     pub async fn property_set_type(&self, id: PropertySetTypeId) -> Result<Option<PropertySetType>, StoreError> {
-        sqlx::query("SELECT * FROM property_set_type WHERE id = $1")
+        sql::query("SELECT * FROM property_set_type WHERE id = $1")
             .bind(id.0)
             .fetch_optional(&mut *self.reader().await?)
             .await
@@ -104,7 +103,7 @@ impl Reads {
     }
 
     pub async fn built_in_type(&self, built_in: BuiltIn) -> Result<PropertySetType, StoreError> {
-        let row = sqlx::query("SELECT * FROM property_set_type WHERE company_id IS NULL AND built_in = $1")
+        let row = sql::query("SELECT * FROM property_set_type WHERE company_id IS NULL AND built_in = $1")
             .bind(built_in.as_str())
             .fetch_one(&mut *self.reader().await?)
             .await
@@ -118,7 +117,7 @@ impl Reads {
         type_id: PropertySetTypeId,
         owner: Owner,
     ) -> Result<Vec<PropertySet>, StoreError> {
-        sqlx::query(
+        sql::query(
             "SELECT s.*, t.built_in FROM property_set s JOIN property_set_type t ON t.id = s.type_id
              WHERE s.type_id = $1 AND s.company_id IS $2 AND s.account_id IS $3 ORDER BY s.id",
         )
@@ -134,7 +133,7 @@ impl Reads {
     }
 
     pub async fn property_set(&self, id: PropertySetId) -> Result<Option<PropertySet>, StoreError> {
-        sqlx::query(
+        sql::query(
             "SELECT s.*, t.built_in FROM property_set s JOIN property_set_type t ON t.id = s.type_id WHERE s.id = $1",
         )
         .bind(id.0)
@@ -161,7 +160,7 @@ impl Store {
     pub async fn add_property_set_type(&self, new: NewPropertySetType) -> Result<PropertySetTypeId, PropertySetError> {
         self.write(move |tx| {
             Box::pin(async move {
-                sqlx::query(concat!(
+                sql::query(concat!(
                     "INSERT INTO property_set_type (id, company_id, name, property_type, allow_multiple, created_at)
                      VALUES (",
                     next_number!("property_set_type"),
@@ -186,7 +185,7 @@ impl Store {
     pub async fn remove_property_set_type(&self, id: PropertySetTypeId) -> Result<(), PropertySetError> {
         self.write(move |tx| {
             Box::pin(async move {
-                let removed = sqlx::query("DELETE FROM property_set_type WHERE id = $1 AND built_in IS NULL")
+                let removed = sql::query("DELETE FROM property_set_type WHERE id = $1 AND built_in IS NULL")
                     .bind(id.0)
                     .execute(tx)
                     .await
@@ -223,7 +222,7 @@ impl Store {
     pub async fn remove_property_set(&self, id: PropertySetId) -> Result<(), PropertySetError> {
         self.write(move |tx| {
             Box::pin(async move {
-                let removed = sqlx::query("DELETE FROM property_set WHERE id = $1")
+                let removed = sql::query("DELETE FROM property_set WHERE id = $1")
                     .bind(id.0)
                     .execute(tx)
                     .await
@@ -242,7 +241,7 @@ async fn add(
     properties: &Properties,
     at: DateTime<Utc>,
 ) -> Result<PropertySetId, PropertySetError> {
-    let row = sqlx::query("SELECT * FROM property_set_type WHERE id = $1")
+    let row = sql::query("SELECT * FROM property_set_type WHERE id = $1")
         .bind(type_id.0)
         .fetch_optional(&mut *tx)
         .await
@@ -250,7 +249,7 @@ async fn add(
         .ok_or(PropertySetError::Gone)?;
     let set_type = set_type(&row)?;
     if !set_type.allow_multiple {
-        sqlx::query("DELETE FROM property_set WHERE type_id = $1 AND company_id IS $2 AND account_id IS $3")
+        sql::query("DELETE FROM property_set WHERE type_id = $1 AND company_id IS $2 AND account_id IS $3")
             .bind(type_id.0)
             .bind(owner.company.map(|company| company.0))
             .bind(owner.account.map(|account| account.0))
@@ -261,7 +260,7 @@ async fn add(
     if set_type.built_in.is_some() {
         check_free_name(tx, type_id, owner, properties, None).await?;
     }
-    sqlx::query(concat!(
+    sql::query(concat!(
         "INSERT INTO property_set (id, type_id, company_id, account_id, properties, created_at, modified_at)
          SELECT ",
         next_number!("property_set"),
@@ -289,7 +288,7 @@ async fn change(
     replace: bool,
     at: DateTime<Utc>,
 ) -> Result<(), PropertySetError> {
-    let row = sqlx::query(
+    let row = sql::query(
         "SELECT s.*, t.built_in FROM property_set s JOIN property_set_type t ON t.id = s.type_id WHERE s.id = $1",
     )
     .bind(id.0)
@@ -303,7 +302,7 @@ async fn change(
         built_in.check(&properties)?;
         check_free_name(tx, known.type_id, known.owner, &properties, Some(id)).await?;
     }
-    sqlx::query("UPDATE property_set SET properties = $2, modified_at = $3 WHERE id = $1")
+    sql::query("UPDATE property_set SET properties = $2, modified_at = $3 WHERE id = $1")
         .bind(id.0)
         .bind(json!(properties).to_string())
         .bind(at.timestamp_millis())
@@ -323,7 +322,7 @@ async fn check_free_name(
     except: Option<PropertySetId>,
 ) -> Result<(), PropertySetError> {
     let name = properties.get(property_set::NAME).unwrap_or_default();
-    let taken = sqlx::query(
+    let taken = sql::query(
         "SELECT 1 FROM property_set s, json_each(s.properties) p
          WHERE s.type_id = $1 AND s.company_id IS $2 AND s.account_id IS $3 AND s.id IS NOT $4
            AND p.value ->> 'name' = $5 AND p.value ->> 'value' = $6",
@@ -340,7 +339,7 @@ async fn check_free_name(
     if taken.is_some() { Err(PropertySetError::NameTaken(name.to_owned())) } else { Ok(()) }
 }
 
-fn set_type(row: &SqliteRow) -> Result<PropertySetType, StoreError> {
+fn set_type(row: &Row) -> Result<PropertySetType, StoreError> {
     Ok(PropertySetType {
         id: PropertySetTypeId(get(row, "id")?),
         company: get::<Option<i64>>(row, "company_id")?.map(CompanyId),
@@ -351,7 +350,7 @@ fn set_type(row: &SqliteRow) -> Result<PropertySetType, StoreError> {
     })
 }
 
-fn set(row: &SqliteRow) -> Result<PropertySet, StoreError> {
+fn set(row: &Row) -> Result<PropertySet, StoreError> {
     Ok(PropertySet {
         id: PropertySetId(get(row, "id")?),
         type_id: PropertySetTypeId(get(row, "type_id")?),

@@ -4,8 +4,6 @@ use std::collections::HashMap;
 
 use chrono::DateTime;
 use serde_json::json;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
 
 use super::assets::{metadata, relations};
 use super::publishing::MemberState;
@@ -14,15 +12,16 @@ use crate::model::handle;
 use crate::model::id::{AssetId, CompanyId};
 use crate::model::metadata::{Field, FieldDefinition, FieldType, Fields};
 use crate::model::set_definition::{self, Place, Question};
+use crate::store::sql::{self, Cells, Connection, Row};
 
 /// The definitions of those of these sets that have one. `sets` is a JSON array of numbers.
 pub(super) async fn resolved(
-    reader: &mut SqliteConnection,
+    reader: &mut Connection,
     company: CompanyId,
     sets: &str,
     members: &HashMap<AssetId, Vec<MemberState>>,
 ) -> Result<HashMap<AssetId, String>, StoreError> {
-    let defined = sqlx::query(
+    let defined = sql::query(
         "SELECT set_id, definition FROM set_detail
          WHERE set_id IN (SELECT value FROM json_each($1)) AND definition IS NOT NULL",
     )
@@ -33,7 +32,7 @@ pub(super) async fn resolved(
     if defined.is_empty() {
         return Ok(HashMap::new());
     }
-    let of_set = |row: &SqliteRow| Ok(members.get(&AssetId(rows::get(row, "set_id")?)));
+    let of_set = |row: &Row| Ok(members.get(&AssetId(rows::get(row, "set_id")?)));
     let shown = defined.iter().map(of_set).collect::<Result<Vec<_>, StoreError>>()?;
     let known = Known::of(reader, company, shown.into_iter().flatten().flatten()).await?;
     let mut resolved = HashMap::new();
@@ -57,18 +56,18 @@ struct Known<'a> {
 
 impl<'a> Known<'a> {
     async fn of(
-        reader: &mut SqliteConnection,
+        reader: &mut Connection,
         company: CompanyId,
         members: impl Iterator<Item = &'a MemberState>,
     ) -> Result<Self, StoreError> {
         let members: HashMap<AssetId, &MemberState> = members.map(|member| (member.asset.id, member)).collect();
         let numbers = json!(members.keys().collect::<Vec<_>>()).to_string();
-        let root_path = sqlx::query_scalar("SELECT root_path FROM company WHERE id = $1")
+        let root_path = sql::scalar("SELECT root_path FROM company WHERE id = $1")
             .bind(company.0)
             .fetch_one(&mut *reader)
             .await
             .map_err(StoreError::doing("read the root folder of a company"))?;
-        let thumbs = sqlx::query(concat!(
+        let thumbs = sql::query(concat!(
             "SELECT i.value, t.name FROM json_each($1) i JOIN asset t ON t.id = ",
             relations::thumb_of_set!("i.value")
         ))

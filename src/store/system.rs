@@ -4,12 +4,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
 use super::{Reads, Store, StoreError, Transaction};
+use crate::store::sql;
 
 impl Reads {
     /// How far local time was from UTC, and from which instant on, by the rules that fire times were computed with.
     pub async fn known_offsets(&self) -> Result<Vec<(DateTime<Utc>, TimeDelta)>, StoreError> {
         let mut reader = self.reader().await?;
-        let rows: Vec<(i64, i64)> = sqlx::query_as("SELECT from_at, millis FROM zone_offset ORDER BY from_at")
+        let rows: Vec<(i64, i64)> = sql::tuple("SELECT from_at, millis FROM zone_offset ORDER BY from_at")
             .fetch_all(&mut *reader)
             .await
             .map_err(StoreError::doing("read the offsets of a zone"))?;
@@ -30,14 +31,14 @@ impl Reads {
     async fn ask_itself(&self, question: &'static str) -> Result<Vec<String>, StoreError> {
         let mut reader = self.reader().await?;
         let said: Vec<String> =
-            sqlx::query_scalar(question).fetch_all(&mut *reader).await.map_err(StoreError::doing("check itself"))?;
+            sql::scalar(question).fetch_all(&mut *reader).await.map_err(StoreError::doing("check itself"))?;
         Ok(said.into_iter().filter(|line| line != "ok").collect())
     }
 
     /// Rows that refer to rows which are not there.
     pub async fn check_references(&self) -> Result<Vec<String>, StoreError> {
         let mut reader = self.reader().await?;
-        sqlx::query_scalar(
+        sql::scalar(
             "SELECT \"table\" || ': row ' || coalesce(rowid, '?') || ' refers to a row of ' || parent || ' that is not there'
              FROM pragma_foreign_key_check LIMIT 10",
         )
@@ -52,13 +53,13 @@ impl Store {
     pub async fn remember_once(&self, key: &'static str, fresh: String) -> Result<String, StoreError> {
         self.write(move |tx| {
             Box::pin(async move {
-                sqlx::query("INSERT INTO system (key, value) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+                sql::query("INSERT INTO system (key, value) VALUES ($1, $2) ON CONFLICT DO NOTHING")
                     .bind(key)
                     .bind(fresh)
                     .execute(&mut *tx)
                     .await
                     .map_err(StoreError::doing("note a fact"))?;
-                sqlx::query_scalar("SELECT value FROM system WHERE key = $1")
+                sql::scalar("SELECT value FROM system WHERE key = $1")
                     .bind(key)
                     .fetch_one(tx)
                     .await
@@ -77,11 +78,11 @@ pub(super) async fn keep_offsets(
 ) -> Result<(), StoreError> {
     let millis = |(from, offset): &(DateTime<Utc>, TimeDelta)| (from.timestamp_millis(), offset.num_milliseconds());
     let rows = json!(offsets.iter().map(millis).collect::<Vec<_>>()).to_string();
-    sqlx::query("DELETE FROM zone_offset")
+    sql::query("DELETE FROM zone_offset")
         .execute(&mut *tx)
         .await
         .map_err(StoreError::doing("forget the offsets of a zone"))?;
-    sqlx::query("INSERT INTO zone_offset (from_at, millis) SELECT value ->> 0, value ->> 1 FROM json_each($1)")
+    sql::query("INSERT INTO zone_offset (from_at, millis) SELECT value ->> 0, value ->> 1 FROM json_each($1)")
         .bind(rows)
         .execute(tx)
         .await

@@ -15,7 +15,6 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -25,6 +24,7 @@ use super::bulk::{AnyWaiting, Batches, Bulk, Waiting};
 use super::signal::{Bell, Signals};
 use super::stats::Stats;
 use super::wal;
+use crate::store::sql::{self, Connection};
 
 /// Longest queue in front of the writer: beyond it callers wait in turn.
 const QUEUE: usize = 4096;
@@ -33,7 +33,7 @@ const QUEUE: usize = 4096;
 const GROUP: usize = 1024;
 
 /// The connection inside an open transaction.
-pub type Transaction = SqliteConnection;
+pub type Transaction = Connection;
 
 /// A request that is not a submission: what to do, and whom to tell.
 trait Op: Send {
@@ -118,7 +118,7 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the writer. It ends, and closes its connection, when it is told to or the last [`Writer`] is gone.
-    pub fn start(connection: SqliteConnection, zone: Tz, signals: Arc<Signals>, stats: Arc<Stats>) -> Self {
+    pub fn start(connection: Connection, zone: Tz, signals: Arc<Signals>, stats: Arc<Stats>) -> Self {
         let (queue, requests) = mpsc::channel(QUEUE);
         let (closing, closed) = (CancellationToken::new(), CancellationToken::new());
         let ended = closed.clone().drop_guard();
@@ -163,7 +163,7 @@ impl Writer {
 }
 
 async fn run(
-    mut connection: SqliteConnection,
+    mut connection: Connection,
     mut requests: mpsc::Receiver<Request>,
     zone: Tz,
     signals: Arc<Signals>,
@@ -183,13 +183,13 @@ async fn run(
         stats.group_size.observe(group.len() as f64);
         commit_group(&mut connection, group.drain(..), zone, &signals).await;
     }
-    if let Err(error) = connection.close().await {
+    if let Err(error) = sql::close(connection).await {
         tracing::warn!(%error, "the database was not closed cleanly; it will recover when it is opened again");
     }
 }
 
 async fn commit_group(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     requests: impl Iterator<Item = Request>,
     zone: Tz,
     signals: &Signals,
@@ -216,7 +216,7 @@ struct Group {
 }
 
 /// Does a whole group in one transaction. An error means that nothing of it was done.
-async fn transact(connection: &mut SqliteConnection, group: &mut Group, zone: Tz) -> Result<(), StoreError> {
+async fn transact(connection: &mut Connection, group: &mut Group, zone: Tz) -> Result<(), StoreError> {
     let result = async {
         let begun = wal::begin(connection).await?;
         within(connection, group, zone).await?;
@@ -227,7 +227,7 @@ async fn transact(connection: &mut SqliteConnection, group: &mut Group, zone: Tz
         tracing::error!(%error, "a group of writes was undone");
         // SQLite may have rolled back by itself (disk full, I/O error); then this says so, which changes nothing. Where a
         // transaction could not begin, one may have been left open that could not be undone either.
-        let _ = sqlx::query("ROLLBACK").execute(connection).await;
+        let _ = sql::query("ROLLBACK").execute(connection).await;
     }
     result
 }
@@ -250,11 +250,11 @@ async fn within(tx: &mut Transaction, group: &mut Group, zone: Tz) -> Result<(),
 }
 
 pub(super) async fn execute(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     sql: &'static str,
     doing: &'static str,
 ) -> Result<(), StoreError> {
-    sqlx::query(sql).execute(connection).await.map(|_| ()).map_err(StoreError::doing(doing))
+    sql::query(sql).execute(connection).await.map(|_| ()).map_err(StoreError::doing(doing))
 }
 
 #[cfg(test)]

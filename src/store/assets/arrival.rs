@@ -4,8 +4,6 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
-use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteRow;
 
 use super::ingest::{self, Master, NewAsset, Replacement};
 use super::marking::{Follows, Marking};
@@ -17,6 +15,7 @@ use crate::model::name::FileName;
 use crate::model::overwrite::{Claim, Kin, Made, OverwriteMode, SameName, Verdict};
 use crate::model::source::{Siblings, SourceName};
 use crate::store::rows::{constant, get, instant, json};
+use crate::store::sql::{self, Connection, Row};
 use crate::store::{Reads, Store, StoreError, Transaction};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -156,7 +155,7 @@ pub(in crate::store) async fn file(tx: &mut Transaction, arrival: Arrival) -> Re
 async fn check_basis(tx: &mut Transaction, arrival: &Arrival, verdict: &Verdict<'_>) -> Result<(), AssetError> {
     let (asset, making) = match verdict {
         Verdict::Replace(asset) | Verdict::ReplaceAndMove(asset) => {
-            let row = sqlx::query("SELECT making FROM asset WHERE id = $1")
+            let row = sql::query("SELECT making FROM asset WHERE id = $1")
                 .bind(asset.id.0)
                 .fetch_one(tx)
                 .await
@@ -252,7 +251,7 @@ async fn note_source(
     run: InstanceId,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    sqlx::query("UPDATE asset SET source_path = $2, source_run = $3, source_at = $4 WHERE id = $1")
+    sql::query("UPDATE asset SET source_path = $2, source_run = $3, source_at = $4 WHERE id = $1")
         .bind(asset.0)
         .bind(source.path())
         .bind(run.0)
@@ -264,7 +263,7 @@ async fn note_source(
 }
 
 async fn overwrite_mode(tx: &mut Transaction, company: CompanyId) -> Result<OverwriteMode, StoreError> {
-    let row = sqlx::query("SELECT overwrite_mode FROM company WHERE id = $1")
+    let row = sql::query("SELECT overwrite_mode FROM company WHERE id = $1")
         .bind(company.0)
         .fetch_one(tx)
         .await
@@ -273,9 +272,9 @@ async fn overwrite_mode(tx: &mut Transaction, company: CompanyId) -> Result<Over
 }
 
 /// The asset that has this name, wherever it is, and then those whose files came under it and got a number.
-async fn kin(connection: &mut SqliteConnection, company: CompanyId, name: &str) -> Result<Vec<Kin>, StoreError> {
+async fn kin(connection: &mut Connection, company: CompanyId, name: &str) -> Result<Vec<Kin>, StoreError> {
     // Two look-ups, each by its index.
-    let rows = sqlx::query(
+    let rows = sql::query(
         "SELECT a.id, a.name, f.path, a.file_name, a.trash_state, a.blob, a.bytes, a.making, a.source_path, a.source_run,
                 coalesce(a.source_at, a.created_at) AS since, a.lacks_parts,
                 EXISTS (SELECT 1 FROM asset p WHERE p.parent_id = a.id AND p.trash_state <> 'InEmptiedTrash') AS has_parts
@@ -295,7 +294,7 @@ async fn kin(connection: &mut SqliteConnection, company: CompanyId, name: &str) 
     Ok(all.into_iter().filter(|kin| seen.insert(kin.id)).collect())
 }
 
-fn read(row: &SqliteRow) -> Result<Kin, StoreError> {
+fn read(row: &Row) -> Result<Kin, StoreError> {
     let source: Option<String> = get(row, "source_path")?;
     let run: Option<i64> = get(row, "source_run")?;
     Ok(Kin {
@@ -348,7 +347,7 @@ async fn free_name(tx: &mut Transaction, company: CompanyId, wanted: &FileName) 
 }
 
 async fn is_taken(tx: &mut Transaction, company: CompanyId, name: &str) -> Result<bool, StoreError> {
-    sqlx::query("SELECT 1 FROM asset WHERE company_id = $1 AND name = $2")
+    sql::query("SELECT 1 FROM asset WHERE company_id = $1 AND name = $2")
         .bind(company.0)
         .bind(name)
         .fetch_optional(tx)

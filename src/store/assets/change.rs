@@ -13,6 +13,7 @@ use crate::model::id::{AccountId, AssetId, CompanyId, ContextId, FolderId};
 use crate::model::name::FileName;
 use crate::model::set_definition;
 use crate::store::rows::{constant, get};
+use crate::store::sql;
 use crate::store::{Store, StoreError, Transaction, folders};
 
 /// Whose change it is, and when.
@@ -31,7 +32,7 @@ impl Store {
     pub async fn rename_asset(&self, change: Change, asset: AssetId, name: String) -> Result<(), AssetError> {
         self.write(move |tx| {
             Box::pin(async move {
-                let file_name: Option<String> = sqlx::query_scalar("SELECT file_name FROM asset WHERE id = $1")
+                let file_name: Option<String> = sql::scalar("SELECT file_name FROM asset WHERE id = $1")
                     .bind(asset.0)
                     .fetch_optional(&mut *tx)
                     .await
@@ -106,7 +107,7 @@ pub(super) async fn held(
     company: CompanyId,
     assets: &[AssetId],
 ) -> Result<HashMap<AssetId, Held>, StoreError> {
-    let rows = sqlx::query(
+    let rows = sql::query(
         "SELECT id, name, asset_type, folder_id, trash_state FROM asset
          WHERE company_id = $1 AND id IN (SELECT value FROM json_each($2))",
     )
@@ -160,7 +161,7 @@ impl Candidates {
 /// Notes that the assets have changed and what they lie in.
 pub(super) async fn changed(tx: &mut Transaction, change: Change, assets: &[AssetId]) -> Result<i64, StoreError> {
     let seq = next_change(tx, change.company).await?;
-    sqlx::query(
+    sql::query(
         "UPDATE asset SET change_seq = $2, modified_at = $3, modified_by = $4
          WHERE id IN (SELECT value FROM json_each($1))",
     )
@@ -194,7 +195,7 @@ pub(super) async fn rename(
 ) -> Result<(), AssetError> {
     let candidates = Candidates::read(tx, change.company, std::iter::once(asset)).await?;
     let held = candidates.usable(asset)?;
-    let renamed = sqlx::query(
+    let renamed = sql::query(
         "UPDATE asset SET name = $3, file_name = $4, arrived_as = NULL, source_path = NULL WHERE id = $1
          AND NOT EXISTS (SELECT 1 FROM asset o WHERE o.company_id = $2 AND o.name = $3 AND o.id <> $1)",
     )
@@ -240,7 +241,7 @@ async fn relocate(tx: &mut Transaction, change: Change, moves: &[(AssetId, Strin
     if accepted.is_empty() {
         return Ok(outcomes);
     }
-    sqlx::query("UPDATE asset SET folder_id = m.value ->> 1 FROM json_each($1) m WHERE asset.id = m.value ->> 0")
+    sql::query("UPDATE asset SET folder_id = m.value ->> 1 FROM json_each($1) m WHERE asset.id = m.value ->> 0")
         .bind(json!(accepted.iter().collect::<Vec<_>>()).to_string())
         .execute(&mut *tx)
         .await
@@ -256,7 +257,7 @@ async fn trash(tx: &mut Transaction, change: Change, assets: &[AssetId]) -> Resu
     if accepted.is_empty() {
         return Ok(outcomes);
     }
-    sqlx::query(
+    sql::query(
         "UPDATE asset SET trash_state = 'InTrash', trashed_at = $2 WHERE id IN (SELECT value FROM json_each($1))",
     )
     .bind(ids(&accepted))
@@ -276,7 +277,7 @@ async fn restore(tx: &mut Transaction, change: Change, assets: &[AssetId]) -> Re
     if accepted.is_empty() {
         return Ok(outcomes);
     }
-    sqlx::query(
+    sql::query(
         "UPDATE asset SET trash_state = 'NotInTrash', trashed_at = NULL WHERE id IN (SELECT value FROM json_each($1))",
     )
     .bind(ids(&accepted))
@@ -308,7 +309,7 @@ pub(in crate::store) async fn give_up(tx: &mut Transaction, assets: &[AssetId]) 
         return Ok(());
     }
     remember_withdrawn(tx, assets).await?;
-    sqlx::query(
+    sql::query(
         "UPDATE asset SET trash_state = 'InEmptiedTrash', name = '/' || id, arrived_as = NULL, source_path = NULL,
                           part = NULL
          WHERE trash_state = 'InTrash' AND id IN (SELECT value FROM json_each($1))",
@@ -324,15 +325,14 @@ pub(in crate::store) async fn give_up(tx: &mut Transaction, assets: &[AssetId]) 
 /// Sets that are given up hold nobody any more. The next publishes look at who was published only with one: by then its row may be
 /// gone, and with it whom it held.
 async fn disband(tx: &mut Transaction, sets: &[AssetId]) -> Result<(), StoreError> {
-    let members: Vec<i64> = sqlx::query_scalar(
-        "SELECT DISTINCT m.asset_id FROM json_each($1) s CROSS JOIN set_member m ON m.set_id = s.value",
-    )
-    .bind(ids(sets))
-    .fetch_all(&mut *tx)
-    .await
-    .map_err(StoreError::doing("look for the members of sets"))?;
+    let members: Vec<i64> =
+        sql::scalar("SELECT DISTINCT m.asset_id FROM json_each($1) s CROSS JOIN set_member m ON m.set_id = s.value")
+            .bind(ids(sets))
+            .fetch_all(&mut *tx)
+            .await
+            .map_err(StoreError::doing("look for the members of sets"))?;
     note_changed(tx, &members.into_iter().map(AssetId).collect::<Vec<_>>()).await?;
-    sqlx::query("DELETE FROM set_member WHERE set_id IN (SELECT value FROM json_each($1))")
+    sql::query("DELETE FROM set_member WHERE set_id IN (SELECT value FROM json_each($1))")
         .bind(ids(sets))
         .execute(tx)
         .await
@@ -342,7 +342,7 @@ async fn disband(tx: &mut Transaction, sets: &[AssetId]) -> Result<(), StoreErro
 
 /// The sets have changed by it, for the next publishes, and those for which one of them stood.
 async fn leave_sets(tx: &mut Transaction, assets: &[AssetId]) -> Result<(), StoreError> {
-    let sets: Vec<(i64, i64)> = sqlx::query_as(
+    let sets: Vec<(i64, i64)> = sql::tuple(
         "SELECT s.company_id, s.id FROM json_each($1) i CROSS JOIN set_member m ON m.asset_id = i.value
          CROSS JOIN asset s ON s.id = m.set_id
          UNION
@@ -356,7 +356,7 @@ async fn leave_sets(tx: &mut Transaction, assets: &[AssetId]) -> Result<(), Stor
     for of_company in sets.chunk_by(|one, other| one.0 == other.0) {
         let seq = next_change(tx, CompanyId(of_company[0].0)).await?;
         let numbers: Vec<AssetId> = of_company.iter().map(|(_, set)| AssetId(*set)).collect();
-        sqlx::query("UPDATE asset SET change_seq = $2 WHERE id IN (SELECT value FROM json_each($1))")
+        sql::query("UPDATE asset SET change_seq = $2 WHERE id IN (SELECT value FROM json_each($1))")
             .bind(ids(&numbers))
             .bind(seq)
             .execute(&mut *tx)
@@ -367,7 +367,7 @@ async fn leave_sets(tx: &mut Transaction, assets: &[AssetId]) -> Result<(), Stor
         "DELETE FROM set_member WHERE asset_id IN (SELECT value FROM json_each($1))",
         "UPDATE set_detail SET thumb_id = NULL WHERE thumb_id IN (SELECT value FROM json_each($1))",
     ] {
-        sqlx::query(statement)
+        sql::query(statement)
             .bind(ids(assets))
             .execute(&mut *tx)
             .await
@@ -380,7 +380,7 @@ async fn leave_sets(tx: &mut Transaction, assets: &[AssetId]) -> Result<(), Stor
 
 /// Rows and columns of spins with two axes are counted, as by the script that extends them.
 async fn close_ranks(tx: &mut Transaction, sets: &[AssetId]) -> Result<(), StoreError> {
-    sqlx::query(
+    sql::query(
         "UPDATE set_member SET row = counted.row, col = counted.col
          FROM (SELECT m.set_id, m.position, dense_rank() OVER (PARTITION BY m.set_id ORDER BY m.row) - 1 AS row,
                       dense_rank() OVER (PARTITION BY m.set_id ORDER BY m.col) - 1 AS col
@@ -397,7 +397,7 @@ async fn close_ranks(tx: &mut Transaction, sets: &[AssetId]) -> Result<(), Store
 
 /// No definition names who is gone: nobody could set it again as it is.
 async fn leave_definitions(tx: &mut Transaction, sets: &[AssetId], gone: &[AssetId]) -> Result<(), StoreError> {
-    let defined: Vec<(i64, String)> = sqlx::query_as(
+    let defined: Vec<(i64, String)> = sql::tuple(
         "SELECT d.set_id, d.definition FROM json_each($1) s CROSS JOIN set_detail d ON d.set_id = s.value
          WHERE d.definition IS NOT NULL",
     )
@@ -408,7 +408,7 @@ async fn leave_definitions(tx: &mut Transaction, sets: &[AssetId], gone: &[Asset
     let gone: HashSet<AssetId> = gone.iter().copied().collect();
     for (set, definition) in defined {
         let Some(left) = set_definition::without(&definition, |asset| gone.contains(&asset)) else { continue };
-        sqlx::query("UPDATE set_detail SET definition = $2 WHERE set_id = $1")
+        sql::query("UPDATE set_detail SET definition = $2 WHERE set_id = $1")
             .bind(set)
             .bind(left)
             .execute(&mut *tx)
@@ -488,7 +488,7 @@ async fn force(tx: &mut Transaction, change: Change, assets: &[AssetId], files: 
     let seq = changed(tx, change, &accepted).await?;
     if files {
         // Also where it is not marked itself: a set may be that it is published with.
-        sqlx::query(
+        sql::query(
             "INSERT INTO publish_mark (asset_id, context_id, marked, forced_seq)
              SELECT a.value, c.id, 0, $3 FROM json_each($2) a CROSS JOIN publish_context c
              WHERE c.company_id = $1 AND c.kind <> 'Metadata'

@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use sqlx::Row;
 
 use super::change::{Change, changed, held};
 use super::ingest::{self, Master, NewAsset};
@@ -20,6 +19,7 @@ use crate::model::making::Making;
 use crate::model::property_set::{Cell, SetScript};
 use crate::model::{handle, set_definition};
 use crate::store::rows::{constant, get};
+use crate::store::sql::{self, Cells};
 use crate::store::{StoreError, Transaction, folders};
 
 /// Assets that join a set.
@@ -126,7 +126,7 @@ pub(in crate::store) async fn grow(tx: &mut Transaction, growth: &Growth) -> Res
 }
 
 async fn namesake(tx: &mut Transaction, growth: &Growth) -> Result<Option<Namesake>, StoreError> {
-    let row = sqlx::query(
+    let row = sql::query(
         "SELECT a.id, a.asset_type, d.sub_type, a.trash_state FROM asset a LEFT JOIN set_detail d ON d.set_id = a.id
          WHERE a.company_id = $1 AND a.name = $2",
     )
@@ -148,7 +148,7 @@ async fn namesake(tx: &mut Transaction, growth: &Growth) -> Result<Option<Namesa
 
 /// Members that a set has, those in the trash included: they may come back.
 async fn members(tx: &mut Transaction, set: AssetId) -> Result<Vec<Placed<Seat>>, StoreError> {
-    let rows = sqlx::query("SELECT asset_id, row, col, page_reset FROM set_member WHERE set_id = $1 ORDER BY position")
+    let rows = sql::query("SELECT asset_id, row, col, page_reset FROM set_member WHERE set_id = $1 ORDER BY position")
         .bind(set.0)
         .fetch_all(tx)
         .await
@@ -216,14 +216,14 @@ async fn fill(tx: &mut Transaction, growth: &Growth, set: AssetId, members: &[Pl
     set_members(tx, change(growth), set, &members.iter().map(member).collect::<Vec<_>>()).await?;
     if growth.script.kind.asset_type() == AssetType::AssetSet {
         let definition = definition(tx, growth.company, members).await?;
-        sqlx::query("UPDATE set_detail SET definition = $2 WHERE set_id = $1")
+        sql::query("UPDATE set_detail SET definition = $2 WHERE set_id = $1")
             .bind(set.0)
             .bind(definition)
             .execute(&mut *tx)
             .await
             .map_err(StoreError::doing("define a set"))?;
     }
-    let folder = sqlx::query("SELECT folder_id FROM asset WHERE id = $1")
+    let folder = sql::query("SELECT folder_id FROM asset WHERE id = $1")
         .bind(set.0)
         .fetch_one(&mut *tx)
         .await
@@ -279,7 +279,7 @@ async fn mark(
 
 /// Those that are not marked in every context.
 async fn unmarked(tx: &mut Transaction, growth: &Growth, assets: &[AssetId]) -> Result<Vec<AssetId>, StoreError> {
-    let unmarked = sqlx::query(
+    let unmarked = sql::query(
         "SELECT a.value FROM json_each($1) a WHERE EXISTS (
              SELECT 1 FROM publish_context c LEFT JOIN publish_mark m ON m.context_id = c.id AND m.asset_id = a.value
              WHERE c.company_id = $2 AND c.kind <> 'Metadata' AND coalesce(m.marked, 0) = 0)",

@@ -4,7 +4,6 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
-use sqlx::Row;
 
 use super::marking::{Marked, Marking};
 use super::{AssetError, Contexts, next_change, note_changed, parts, set_marks};
@@ -12,6 +11,7 @@ use crate::model::asset::{AssetType, DerivedRole, PictureFacts};
 use crate::model::id::{AccountId, AssetId, CompanyId, FolderId};
 use crate::model::making::Making;
 use crate::store::numbers::next_number;
+use crate::store::sql::{self, Cells};
 use crate::store::{Store, StoreError, Transaction, folders};
 
 /// A file in the blob store that is the master of an asset.
@@ -94,7 +94,7 @@ pub(in crate::store) async fn insert(tx: &mut Transaction, new: &NewAsset) -> Re
     let folder = folders::ensure(tx, new.company, &new.folder, new.at).await?;
     let change = next_change(tx, new.company).await?;
     let row =
-        sqlx::query(concat!(
+        sql::query(concat!(
         "INSERT INTO asset (id, company_id, folder_id, name, asset_type, file_name, blob, bytes, width, height, info,
                             created_at, created_by, modified_at, modified_by, change_seq, making)
          VALUES (", next_number!("asset"), ", $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $11, $12, $13, $14)
@@ -126,7 +126,7 @@ pub(in crate::store) async fn insert(tx: &mut Transaction, new: &NewAsset) -> Re
 
 /// Notes the name that the file of an asset came under, when the asset got another.
 pub(in crate::store) async fn note_arrival(tx: &mut Transaction, asset: AssetId, name: &str) -> Result<(), StoreError> {
-    sqlx::query("UPDATE asset SET arrived_as = $2 WHERE id = $1")
+    sql::query("UPDATE asset SET arrived_as = $2 WHERE id = $1")
         .bind(asset.0)
         .bind(name)
         .execute(tx)
@@ -146,7 +146,7 @@ pub(in crate::store) async fn replace(tx: &mut Transaction, new: &Replacement) -
         None => None,
     };
     let change = next_change(tx, new.company).await?;
-    let row = sqlx::query(
+    let row = sql::query(
         "UPDATE asset SET folder_id = coalesce($3, folder_id), asset_type = $4,
                           file_name = coalesce($5, file_name), blob = $6, bytes = $7,
                           width = $8, height = $9, info = $10, modified_at = $11, modified_by = $12, change_seq = $13,
@@ -188,7 +188,7 @@ async fn mark(tx: &mut Transaction, new: &Replacement) -> Result<(), StoreError>
 }
 
 async fn folder_of(tx: &mut Transaction, company: CompanyId, asset: AssetId) -> Result<Option<FolderId>, StoreError> {
-    sqlx::query("SELECT folder_id FROM asset WHERE id = $1 AND company_id = $2")
+    sql::query("SELECT folder_id FROM asset WHERE id = $1 AND company_id = $2")
         .bind(asset.0)
         .bind(company.0)
         .fetch_optional(tx)
@@ -206,7 +206,7 @@ pub(in crate::store) async fn derive(
     at: DateTime<Utc>,
 ) -> Result<(), AssetError> {
     let change = next_change(tx, company).await?;
-    let changed = sqlx::query("UPDATE asset SET change_seq = $3 WHERE id = $1 AND company_id = $2")
+    let changed = sql::query("UPDATE asset SET change_seq = $3 WHERE id = $1 AND company_id = $2")
         .bind(asset.0)
         .bind(company.0)
         .bind(change)
@@ -216,14 +216,14 @@ pub(in crate::store) async fn derive(
     if changed.rows_affected() != 1 {
         return Err(AssetError::NotFound);
     }
-    sqlx::query("DELETE FROM derived WHERE asset_id = $1 AND role NOT IN (SELECT value FROM json_each($2))")
+    sql::query("DELETE FROM derived WHERE asset_id = $1 AND role NOT IN (SELECT value FROM json_each($2))")
         .bind(asset.0)
         .bind(json!(derived.iter().map(|file| file.role).collect::<Vec<_>>()).to_string())
         .execute(&mut *tx)
         .await
         .map_err(StoreError::doing("forget derived files"))?;
     for file in derived {
-        sqlx::query(
+        sql::query(
             "INSERT INTO derived (asset_id, role, blob, bytes, width, height, source_blob, recipe, made_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
              ON CONFLICT (asset_id, role) DO UPDATE SET blob = excluded.blob, bytes = excluded.bytes,

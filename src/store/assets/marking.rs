@@ -2,6 +2,7 @@
 
 use super::{Contexts, ids, set_marks};
 use crate::model::id::{AssetId, CompanyId};
+use crate::store::sql;
 use crate::store::{StoreError, Transaction};
 
 /// What an order says of the marks of its assets: those of a master, and those of its parts.
@@ -72,7 +73,7 @@ impl Marking {
         match self.preserve {
             _ if self.ready.is_none() => Ok(true),
             Some(preserve) => Ok(preserve),
-            None => sqlx::query_scalar("SELECT retain_publish_state FROM company WHERE id = $1")
+            None => sql::scalar("SELECT retain_publish_state FROM company WHERE id = $1")
                 .bind(company.0)
                 .fetch_one(tx)
                 .await
@@ -91,7 +92,7 @@ impl Marking {
     ) -> Result<Follows, StoreError> {
         let keeps = self.keeps(tx, company).await?;
         if keeps {
-            sqlx::query(
+            sql::query(
                 "INSERT INTO publish_mark (asset_id, context_id, marked, withdrawn)
                  SELECT DISTINCT $1, context_id, 0, 1 FROM withdrawn_part
                  WHERE parent_id = $2 AND (part = $3 OR $3 GLOB 'layer:#*' AND part GLOB 'layer:*' OR $3 GLOB 'layer:*' AND part GLOB 'layer:#*')",
@@ -103,7 +104,7 @@ impl Marking {
             .await
             .map_err(StoreError::doing("unmark a part as the one before it"))?;
         }
-        sqlx::query("DELETE FROM withdrawn_part WHERE parent_id = $1 AND part = $2")
+        sql::query("DELETE FROM withdrawn_part WHERE parent_id = $1 AND part = $2")
             .bind(parent.0)
             .bind(key)
             .execute(&mut *tx)
@@ -133,7 +134,7 @@ impl Marking {
         if !self.keeps(tx, company).await? {
             return Ok(Follows::All);
         }
-        let unmarked = sqlx::query(
+        let unmarked = sql::query(
             "UPDATE publish_mark SET marked = 0 WHERE asset_id = $1 AND marked = 1
              AND context_id NOT IN (SELECT context_id FROM publish_mark WHERE asset_id = $2 AND marked = 1)
              AND context_id IN (SELECT m.context_id FROM asset other INDEXED BY asset_by_part
@@ -158,7 +159,7 @@ impl Marking {
 
 /// Remembers where assets are unmarked that are parts no more, for those that are made in their places.
 pub(super) async fn remember_withdrawn(tx: &mut Transaction, parts: &[AssetId]) -> Result<(), StoreError> {
-    sqlx::query(
+    sql::query(
         "INSERT INTO withdrawn_part (parent_id, part, context_id)
          SELECT a.parent_id, a.part, m.context_id FROM json_each($1) CROSS JOIN asset a NOT INDEXED ON a.id = value
          CROSS JOIN publish_mark m ON m.asset_id = a.id AND m.withdrawn
@@ -174,7 +175,7 @@ pub(super) async fn remember_withdrawn(tx: &mut Transaction, parts: &[AssetId]) 
 
 /// Those that are made of these assets are marked as they are.
 async fn forget_withdrawn(tx: &mut Transaction, assets: &[AssetId], contexts: &Contexts) -> Result<(), StoreError> {
-    sqlx::query(
+    sql::query(
         "DELETE FROM withdrawn_part WHERE parent_id IN (SELECT value FROM json_each($1))
          AND ($2 IS NULL OR context_id IN (SELECT value FROM json_each($2)))",
     )
@@ -211,7 +212,7 @@ pub(super) async fn set_by_somebody(
     };
     if !marked {
         // Nor does it mean to publish again what nobody sees now.
-        sqlx::query(
+        sql::query(
             "UPDATE publish_mark SET marked = 0
              WHERE marked = 1 AND ($2 IS NULL OR context_id IN (SELECT value FROM json_each($2)))
              AND asset_id IN (SELECT part.id FROM json_each($1) CROSS JOIN asset part INDEXED BY asset_by_part
@@ -223,7 +224,7 @@ pub(super) async fn set_by_somebody(
         .await
         .map_err(StoreError::doing("unmark what lies in the trash"))?;
     }
-    sqlx::query(statement)
+    sql::query(statement)
         .bind(ids(assets))
         .bind(contexts.bound())
         .execute(tx)
@@ -234,7 +235,7 @@ pub(super) async fn set_by_somebody(
 
 /// Whether somebody has unmarked another page or layer somewhere where this one is marked: this may be the one that was meant.
 async fn is_beside_withdrawn(tx: &mut Transaction, part: AssetId, parent: AssetId) -> Result<bool, StoreError> {
-    sqlx::query_scalar(
+    sql::scalar(
         "SELECT EXISTS (SELECT 1 FROM asset a JOIN asset other INDEXED BY asset_by_part
                         ON other.parent_id = $2 AND other.id <> a.id
                            AND substr(other.part, 1, instr(a.part, ':')) = substr(a.part, 1, instr(a.part, ':'))
@@ -255,7 +256,7 @@ async fn is_beside_withdrawn(tx: &mut Transaction, part: AssetId, parent: AssetI
 
 /// Marks a part wherever its parent is, and nobody has unmarked the part.
 async fn mark_as(tx: &mut Transaction, part: AssetId, parent: AssetId) -> Result<Follows, StoreError> {
-    sqlx::query(
+    sql::query(
         "INSERT INTO publish_mark (asset_id, context_id, marked)
          SELECT $1, context_id, marked FROM publish_mark WHERE asset_id = $2 AND marked = 1
          ON CONFLICT (asset_id, context_id) DO UPDATE SET marked = 1 WHERE NOT withdrawn",
@@ -265,7 +266,7 @@ async fn mark_as(tx: &mut Transaction, part: AssetId, parent: AssetId) -> Result
     .execute(&mut *tx)
     .await
     .map_err(StoreError::doing("mark a part as its asset"))?;
-    let is_withdrawn: bool = sqlx::query_scalar(
+    let is_withdrawn: bool = sql::scalar(
         "SELECT EXISTS (SELECT 1 FROM publish_mark p JOIN publish_mark m USING (context_id)
                         WHERE p.asset_id = $1 AND p.withdrawn AND m.asset_id = $2 AND m.marked = 1)",
     )
@@ -278,7 +279,7 @@ async fn mark_as(tx: &mut Transaction, part: AssetId, parent: AssetId) -> Result
 }
 
 async fn is_marked(tx: &mut Transaction, asset: AssetId) -> Result<bool, StoreError> {
-    sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM publish_mark WHERE asset_id = $1 AND marked = 1)")
+    sql::scalar("SELECT EXISTS (SELECT 1 FROM publish_mark WHERE asset_id = $1 AND marked = 1)")
         .bind(asset.0)
         .fetch_one(tx)
         .await
@@ -287,7 +288,7 @@ async fn is_marked(tx: &mut Transaction, asset: AssetId) -> Result<bool, StoreEr
 
 /// Unmarks assets everywhere; says how many marks there were. The caller raises their `change_seq`.
 pub(super) async fn unmark(tx: &mut Transaction, assets: &[AssetId]) -> Result<u64, StoreError> {
-    sqlx::query("UPDATE publish_mark SET marked = 0 WHERE marked = 1 AND asset_id IN (SELECT value FROM json_each($1))")
+    sql::query("UPDATE publish_mark SET marked = 0 WHERE marked = 1 AND asset_id IN (SELECT value FROM json_each($1))")
         .bind(ids(assets))
         .execute(tx)
         .await

@@ -6,7 +6,6 @@
 use std::collections::HashMap;
 
 use serde_json::json;
-use sqlx::{Row, SqliteConnection};
 
 use super::change::{self, Candidates, Change, Outcomes, changed};
 use super::{AssetError, ids};
@@ -14,6 +13,7 @@ use crate::model::asset::AssetType;
 use crate::model::id::{AssetId, CompanyId, InstanceId};
 use crate::model::metadata::{Field, Fields, KEYWORDS, MOST_VALUES, NoField, Scope, Update, Values};
 use crate::store::rows::{constant, get, json as json_of};
+use crate::store::sql::{self, Cells, Connection};
 use crate::store::{Reads, Store, StoreError, Transaction, metadata_fields};
 
 /// What a file brings along.
@@ -85,7 +85,7 @@ impl Reads {
     /// Every value that assets of a company have in a field, with the number of assets that have it; those in the trash do not
     /// count.
     pub async fn distinct_metadata(&self, company: CompanyId, name: &str) -> Result<Vec<(String, i64)>, StoreError> {
-        let rows = sqlx::query(
+        let rows = sql::query(
             "SELECT v.value, count(DISTINCT a.id) AS assets FROM asset a JOIN asset_field_value v ON v.asset_id = a.id
              WHERE a.company_id = $1 AND a.trash_state = 'NotInTrash' AND v.name = $2
              GROUP BY v.value ORDER BY v.value",
@@ -112,11 +112,11 @@ impl Store {
 
 /// The fields of assets that have some. `assets` is a JSON array of their numbers.
 pub(in crate::store) async fn read(
-    reader: &mut SqliteConnection,
+    reader: &mut Connection,
     assets: &str,
 ) -> Result<HashMap<AssetId, Fields>, StoreError> {
     // The rows of asset_field_value for these assets: SQLite would make all rows of the view first.
-    let rows = sqlx::query(
+    let rows = sql::query(
         "SELECT m.asset_id, m.name, m.origin, v.key AS place, v.value
          FROM json_each($1) i CROSS JOIN asset_metadata m ON m.asset_id = i.value CROSS JOIN json_each(m.value) v
          WHERE m.origin = 'User' OR NOT EXISTS (SELECT 1 FROM asset_metadata u WHERE u.asset_id = m.asset_id
@@ -147,13 +147,13 @@ pub(in crate::store) async fn read(
 
 /// Writes what the master of an asset says, in the place of what an earlier one said. The caller raises its `change_seq`.
 pub(in crate::store) async fn bring(tx: &mut Transaction, asset: AssetId, brought: &Brought) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM asset_metadata WHERE asset_id = $1 AND origin = 'File'")
+    sql::query("DELETE FROM asset_metadata WHERE asset_id = $1 AND origin = 'File'")
         .bind(asset.0)
         .execute(&mut *tx)
         .await
         .map_err(StoreError::doing("forget what a file said"))?;
     let fields: Vec<_> = brought.fields.iter().collect();
-    sqlx::query(
+    sql::query(
         "INSERT INTO asset_metadata (asset_id, name, origin, value)
          SELECT $1, value ->> 0, 'File', value -> 1 FROM json_each($2)",
     )
@@ -199,7 +199,7 @@ async fn kept(
     name: &str,
     origin: &str,
 ) -> Result<Option<Vec<String>>, StoreError> {
-    let row = sqlx::query("SELECT value FROM asset_metadata WHERE asset_id = $1 AND name = $2 AND origin = $3")
+    let row = sql::query("SELECT value FROM asset_metadata WHERE asset_id = $1 AND name = $2 AND origin = $3")
         .bind(asset.0)
         .bind(name)
         .bind(origin)
@@ -216,7 +216,7 @@ async fn write(
     origin: &str,
     values: &[String],
 ) -> Result<(), StoreError> {
-    sqlx::query(
+    sql::query(
         "INSERT INTO asset_metadata (asset_id, name, origin, value) VALUES ($1, $2, $3, $4)
          ON CONFLICT (asset_id, name, origin) DO UPDATE SET value = excluded.value",
     )
@@ -272,14 +272,14 @@ async fn current(tx: &mut Transaction, asset: AssetId, name: &str) -> Result<Vec
 }
 
 async fn delete(tx: &mut Transaction, asset: AssetId, name: &str) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM asset_metadata WHERE asset_id = $1 AND name = $2 AND origin = 'User'")
+    sql::query("DELETE FROM asset_metadata WHERE asset_id = $1 AND name = $2 AND origin = 'User'")
         .bind(asset.0)
         .bind(name)
         .execute(&mut *tx)
         .await
         .map_err(StoreError::doing("delete a field"))?;
     // What the file says is not what was asked to be gone, if it came back.
-    sqlx::query(
+    sql::query(
         "INSERT INTO asset_metadata (asset_id, name, origin, value)
          SELECT DISTINCT asset_id, name, 'User', '[]' FROM asset_metadata WHERE asset_id = $1 AND name = $2",
     )
@@ -298,7 +298,7 @@ pub(in crate::store) async fn keep_sheet(
     path: &str,
     blob: &str,
 ) -> Result<(), StoreError> {
-    sqlx::query("INSERT INTO metadata_file (instance_id, path, blob) VALUES ($1, $2, $3)")
+    sql::query("INSERT INTO metadata_file (instance_id, path, blob) VALUES ($1, $2, $3)")
         .bind(run.0)
         .bind(path)
         .bind(blob)
@@ -381,7 +381,7 @@ async fn rename(
 }
 
 async fn subject(tx: &mut Transaction, company: CompanyId, name: &str) -> Result<Option<Subject>, StoreError> {
-    let row = sqlx::query(
+    let row = sql::query(
         "SELECT id, asset_type, file_name, trash_state <> 'NotInTrash' AS in_trash FROM asset
          WHERE company_id = $1 AND name = $2 AND trash_state <> 'InEmptiedTrash'",
     )

@@ -38,10 +38,10 @@ pub mod set_change;
 pub mod sets;
 
 use serde_json::{Value, json};
-use sqlx::Row;
 
 use super::{StoreError, Transaction};
 use crate::model::id::{AssetId, CompanyId, ContextId};
+use crate::store::sql::{self, Cells};
 
 /// Publish contexts of a company.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,7 +85,7 @@ pub enum AssetError {
 
 /// The number of a change that publishing must see.
 pub(in crate::store) async fn next_change(tx: &mut Transaction, company: CompanyId) -> Result<i64, StoreError> {
-    sqlx::query("UPDATE company SET change_seq = change_seq + 1 WHERE id = $1 RETURNING change_seq")
+    sql::query("UPDATE company SET change_seq = change_seq + 1 WHERE id = $1 RETURNING change_seq")
         .bind(company.0)
         .fetch_one(tx)
         .await
@@ -104,7 +104,7 @@ pub(in crate::store) async fn note_changed(tx: &mut Transaction, assets: &[Asset
         "UPDATE asset SET change_seq = (SELECT c.change_seq FROM company c WHERE c.id = asset.company_id)
          WHERE id IN (SELECT value FROM json_each($1))",
     ] {
-        sqlx::query(statement)
+        sql::query(statement)
             .bind(ids(assets))
             .execute(&mut *tx)
             .await
@@ -124,7 +124,7 @@ pub(in crate::store) async fn set_marks(
     if assets.is_empty() || *contexts == Contexts::NONE {
         return Ok(());
     }
-    sqlx::query(
+    sql::query(
         "INSERT INTO publish_mark (asset_id, context_id, marked)
          SELECT a.value, c.id, $4 FROM json_each($2) a CROSS JOIN publish_context c
          WHERE c.company_id = $1 AND c.kind <> 'Metadata' AND ($3 IS NULL OR c.id IN (SELECT value FROM json_each($3)))

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::ids;
 use crate::model::id::AssetId;
 use crate::store::rows::get;
+use crate::store::sql;
 use crate::store::{Reads, StoreError, Transaction};
 
 /// An area of a picture, in its pixels.
@@ -57,7 +58,7 @@ pub struct ImageMap {
 impl Reads {
     /// The words of pages that have some, in their order.
     pub async fn words_of(&self, pages: &[AssetId]) -> Result<HashMap<AssetId, Vec<PageWord>>, StoreError> {
-        let rows = sqlx::query(
+        let rows = sql::query(
             "SELECT w.* FROM json_each($1) i CROSS JOIN page_word w ON w.asset_id = i.value
              ORDER BY w.asset_id, w.position",
         )
@@ -76,7 +77,7 @@ impl Reads {
 
     /// The image maps of pictures that have some, in their order.
     pub async fn image_maps_of(&self, pictures: &[AssetId]) -> Result<HashMap<AssetId, Vec<ImageMap>>, StoreError> {
-        let rows = sqlx::query(
+        let rows = sql::query(
             "SELECT m.* FROM json_each($1) i CROSS JOIN image_map m ON m.asset_id = i.value
              ORDER BY m.asset_id, m.position",
         )
@@ -105,13 +106,13 @@ pub(in crate::store) async fn write(tx: &mut Transaction, page: AssetId, text: &
     let clear =
         ["DELETE FROM page_word WHERE asset_id = $1", "DELETE FROM image_map WHERE asset_id = $1 AND from_file = 1"];
     for statement in clear {
-        sqlx::query(statement)
+        sql::query(statement)
             .bind(page.0)
             .execute(&mut *tx)
             .await
             .map_err(StoreError::doing("forget what was read from a page"))?;
     }
-    sqlx::query(
+    sql::query(
         "INSERT INTO page_word (asset_id, position, word, x, y, width, height)
          SELECT $1, key, value ->> 'word', value ->> 'x', value ->> 'y', value ->> 'width', value ->> 'height'
          FROM json_each($2)",
@@ -121,7 +122,7 @@ pub(in crate::store) async fn write(tx: &mut Transaction, page: AssetId, text: &
     .execute(&mut *tx)
     .await
     .map_err(StoreError::doing("keep the words of a page"))?;
-    sqlx::query(
+    sql::query(
         "INSERT INTO image_map (asset_id, position, name, shape_type, region, action, from_file)
          SELECT $1, (SELECT coalesce(max(position), -1) + 1 FROM image_map WHERE asset_id = $1) + key,
                 'link ' || (key + 1), 'rect',

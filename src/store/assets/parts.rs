@@ -17,6 +17,7 @@ use crate::model::id::{AccountId, AssetId, CompanyId, FolderId};
 use crate::model::making::{Crop, Making};
 use crate::model::name::FileName;
 use crate::store::rows::{constant, get, json as json_of};
+use crate::store::sql;
 use crate::store::{Reads, StoreError, Transaction, folders};
 
 /// A part as a job made it.
@@ -72,7 +73,7 @@ impl Reads {
         parent_blob: &str,
         key: &str,
     ) -> Result<Option<AssetId>, StoreError> {
-        sqlx::query_scalar(
+        sql::scalar(
             "SELECT id FROM asset a WHERE company_id = $1 AND parent_id = $2 AND part = $3 AND trash_state = 'NotInTrash'
              AND EXISTS (SELECT 1 FROM asset p WHERE p.id = a.parent_id AND p.blob = $4)",
         )
@@ -93,7 +94,7 @@ impl Reads {
         parent: AssetId,
         key: &str,
     ) -> Result<Option<Crop>, StoreError> {
-        let row = sqlx::query(
+        let row = sql::query(
             "SELECT making FROM asset
              WHERE company_id = $1 AND parent_id = $2 AND part = $3 AND trash_state <> 'InEmptiedTrash'",
         )
@@ -108,7 +109,7 @@ impl Reads {
 
     /// All layers that were made of `parent`, in the order in which they were, also those in the trash.
     pub async fn known_layers(&self, company: CompanyId, parent: AssetId) -> Result<Vec<KnownLayer>, StoreError> {
-        sqlx::query(
+        sql::query(
             "SELECT part, info, making, trash_state <> 'NotInTrash' AS is_gone,
                     made_of IS (SELECT p.blob FROM asset p WHERE p.id = a.parent_id) AS is_of_this_file
              FROM asset a INDEXED BY asset_by_part
@@ -135,7 +136,7 @@ impl Reads {
 
     /// Whether anything that was made of `parent` is there, outside of the trash.
     pub async fn has_parts(&self, company: CompanyId, parent: AssetId) -> Result<bool, StoreError> {
-        sqlx::query_scalar(
+        sql::scalar(
             "SELECT EXISTS (SELECT 1 FROM asset WHERE company_id = $1 AND parent_id = $2 AND trash_state = 'NotInTrash')",
         )
         .bind(company.0)
@@ -154,7 +155,7 @@ impl Reads {
         key: &str,
         planned: Option<&str>,
     ) -> Result<String, StoreError> {
-        let (root, path): (String, String) = sqlx::query_as(
+        let (root, path): (String, String) = sql::tuple(
             "SELECT c.root_path, coalesce(
                  (SELECT f.path FROM asset a JOIN folder f ON f.id = a.folder_id
                   WHERE a.company_id = c.id AND a.parent_id = $2 AND a.part = $3 AND a.trash_state <> 'InEmptiedTrash'),
@@ -247,7 +248,7 @@ async fn add(tx: &mut Transaction, part: Part) -> Result<Filed, AssetError> {
 
 /// Notes what an asset was made from.
 pub(super) async fn belong(tx: &mut Transaction, asset: AssetId, origin: &Origin) -> Result<(), StoreError> {
-    sqlx::query("UPDATE asset SET parent_id = $2, part = $3, made_of = $4 WHERE id = $1")
+    sql::query("UPDATE asset SET parent_id = $2, part = $3, made_of = $4 WHERE id = $1")
         .bind(asset.0)
         .bind(origin.parent.0)
         .bind(&origin.key)
@@ -259,7 +260,7 @@ pub(super) async fn belong(tx: &mut Transaction, asset: AssetId, origin: &Origin
 }
 
 async fn held(tx: &mut Transaction, part: &Part) -> Result<Option<Held>, StoreError> {
-    let row = sqlx::query(
+    let row = sql::query(
         "SELECT id, name, folder_id, trash_state, making FROM asset
          WHERE company_id = $1 AND parent_id = $2 AND part = $3 AND trash_state <> 'InEmptiedTrash'",
     )
@@ -283,7 +284,7 @@ async fn held(tx: &mut Transaction, part: &Part) -> Result<Option<Held>, StoreEr
 
 /// The path of the folder that an asset is in.
 async fn folder_of(tx: &mut Transaction, asset: AssetId) -> Result<String, StoreError> {
-    sqlx::query_scalar("SELECT f.path FROM asset a JOIN folder f ON f.id = a.folder_id WHERE a.id = $1")
+    sql::scalar("SELECT f.path FROM asset a JOIN folder f ON f.id = a.folder_id WHERE a.id = $1")
         .bind(asset.0)
         .fetch_one(tx)
         .await
@@ -297,7 +298,7 @@ pub(super) async fn bring_back(
     asset: AssetId,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    sqlx::query("UPDATE asset SET trash_state = 'NotInTrash', trashed_at = NULL WHERE id = $1")
+    sql::query("UPDATE asset SET trash_state = 'NotInTrash', trashed_at = NULL WHERE id = $1")
         .bind(asset.0)
         .execute(&mut *tx)
         .await
@@ -308,7 +309,7 @@ pub(super) async fn bring_back(
 /// A part that somebody gives a master of its own is a part no longer: another is made in its place, under another name. Gives
 /// the name of the asset that it was made from, if it is still there.
 pub(super) async fn release(tx: &mut Transaction, asset: AssetId) -> Result<Option<String>, StoreError> {
-    let parent: Option<String> = sqlx::query_scalar(
+    let parent: Option<String> = sql::scalar(
         "SELECT parent.name FROM asset a JOIN asset parent ON parent.id = a.parent_id
          WHERE a.id = $1 AND parent.trash_state <> 'InEmptiedTrash'",
     )
@@ -326,7 +327,7 @@ pub(super) async fn release(tx: &mut Transaction, asset: AssetId) -> Result<Opti
         "DELETE FROM page_word WHERE asset_id = $1",
         "DELETE FROM image_map WHERE asset_id = $1 AND from_file = 1",
     ] {
-        sqlx::query(statement)
+        sql::query(statement)
             .bind(asset.0)
             .execute(&mut *tx)
             .await
@@ -337,7 +338,7 @@ pub(super) async fn release(tx: &mut Transaction, asset: AssetId) -> Result<Opti
 
 /// What was made of an asset, also what is in the trash.
 pub(super) async fn of(tx: &mut Transaction, company: CompanyId, parent: AssetId) -> Result<Vec<AssetId>, StoreError> {
-    let parts: Vec<i64> = sqlx::query_scalar(
+    let parts: Vec<i64> = sql::scalar(
         "SELECT id FROM asset WHERE company_id = $1 AND parent_id = $2 AND trash_state <> 'InEmptiedTrash' ORDER BY id",
     )
     .bind(company.0)
@@ -358,7 +359,7 @@ pub(in crate::store) async fn put_away_earlier(
     at: DateTime<Utc>,
 ) -> Result<u64, StoreError> {
     let change = next_change(tx, company).await?;
-    sqlx::query(
+    sql::query(
         "UPDATE asset SET trash_state = 'InTrash', trashed_at = $4, change_seq = $5
          WHERE company_id = $1 AND parent_id = $2 AND trash_state = 'NotInTrash' AND made_of <> $3",
     )
@@ -379,7 +380,7 @@ pub(in crate::store) async fn note_unfinished(
     asset: AssetId,
     lacks_parts: bool,
 ) -> Result<(), StoreError> {
-    sqlx::query("UPDATE asset SET lacks_parts = $2 WHERE id = $1 AND lacks_parts <> $2")
+    sql::query("UPDATE asset SET lacks_parts = $2 WHERE id = $1 AND lacks_parts <> $2")
         .bind(asset.0)
         .bind(lacks_parts)
         .execute(tx)
@@ -390,7 +391,7 @@ pub(in crate::store) async fn note_unfinished(
 
 /// Notes that all that was ordered of this master was made.
 pub(in crate::store) async fn note_made(tx: &mut Transaction, asset: AssetId, blob: &str) -> Result<(), StoreError> {
-    sqlx::query("UPDATE asset SET lacks_parts = 0 WHERE id = $1 AND blob = $2 AND lacks_parts <> 0")
+    sql::query("UPDATE asset SET lacks_parts = 0 WHERE id = $1 AND blob = $2 AND lacks_parts <> 0")
         .bind(asset.0)
         .bind(blob)
         .execute(tx)
@@ -409,7 +410,7 @@ pub(super) async fn keep_kinds(
     at: DateTime<Utc>,
 ) -> Result<u64, StoreError> {
     let change = next_change(tx, company).await?;
-    sqlx::query(
+    sql::query(
         "UPDATE asset SET trash_state = 'InTrash', trashed_at = $4, change_seq = $5
          WHERE company_id = $1 AND parent_id = $2 AND trash_state = 'NotInTrash'
            AND NOT EXISTS (SELECT 1 FROM json_each($3) kept WHERE substr(part, 1, length(kept.value)) = kept.value)",
@@ -436,7 +437,7 @@ pub(in crate::store) async fn keep_only(
     at: DateTime<Utc>,
 ) -> Result<PartsGone, StoreError> {
     let change = next_change(tx, company).await?;
-    let count = sqlx::query(
+    let count = sql::query(
         "UPDATE asset SET trash_state = 'InTrash', trashed_at = $5, change_seq = $6
          WHERE company_id = $1 AND parent_id = $2 AND trash_state = 'NotInTrash'
            AND substr(part, 1, length($3)) = $3 AND part NOT IN (SELECT value FROM json_each($4))",
@@ -464,7 +465,7 @@ pub struct PartsGone {
 }
 
 async fn has_withdrawn_places(tx: &mut Transaction, parent: AssetId, prefix: &str) -> Result<bool, StoreError> {
-    sqlx::query_scalar(
+    sql::scalar(
         "SELECT EXISTS (SELECT 1 FROM asset a INDEXED BY asset_by_part
                         CROSS JOIN publish_mark m ON m.asset_id = a.id AND m.withdrawn
                         WHERE a.parent_id = $1 AND substr(a.part, 1, length($2)) = $2

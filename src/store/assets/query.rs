@@ -4,13 +4,12 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
-use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{AssertSqlSafe, Row};
 
 use super::ids;
 use crate::model::asset::{AssetType, DerivedRole, PictureFacts, PublishState, TrashState};
 use crate::model::id::{AssetId, CompanyId};
 use crate::store::rows::{constant, get, instant, json};
+use crate::store::sql::{self, Arguments, Cells, Row};
 use crate::store::{Reads, StoreError};
 
 /// An asset, with all that its clients see.
@@ -224,7 +223,7 @@ impl Reads {
         let query = Query::of(company, search);
         let total = {
             let sql = format!("SELECT count(*){TABLES}{}", query.condition);
-            let row = sqlx::query_with(AssertSqlSafe(sql), query.arguments())
+            let row = sql::with(sql, query.arguments())
                 .fetch_one(&mut *self.reader().await?)
                 .await
                 .map_err(StoreError::doing("count assets"))?;
@@ -249,13 +248,13 @@ impl Reads {
     async fn select(&self, query: Query, tail: &str) -> Result<Vec<Asset>, StoreError> {
         let sql = format!("{COLUMNS}{TABLES}{}{tail}", query.condition);
         let mut reader = self.reader().await?;
-        let rows = sqlx::query_with(AssertSqlSafe(sql), query.arguments())
+        let rows = sql::with(sql, query.arguments())
             .fetch_all(&mut *reader)
             .await
             .map_err(StoreError::doing("read assets"))?;
         let mut assets = rows.iter().map(asset).collect::<Result<Vec<_>, _>>()?;
         let numbers: Vec<AssetId> = assets.iter().map(|asset| asset.id).collect();
-        let rows = sqlx::query(
+        let rows = sql::query(
             "SELECT d.asset_id, d.role, d.blob, d.bytes, d.recipe FROM derived d
              JOIN asset a ON a.id = d.asset_id AND a.blob = d.source_blob
              WHERE d.asset_id IN (SELECT value FROM json_each($1)) ORDER BY d.asset_id, d.role",
@@ -281,7 +280,7 @@ impl Reads {
     }
 }
 
-fn asset(row: &SqliteRow) -> Result<Asset, StoreError> {
+fn asset(row: &Row) -> Result<Asset, StoreError> {
     let (width, height): (Option<u32>, Option<u32>) = (get(row, "width")?, get(row, "height")?);
     Ok(Asset {
         id: AssetId(get(row, "id")?),
@@ -337,9 +336,9 @@ impl Query {
         self.condition.push_str(&condition);
     }
 
-    fn arguments(&self) -> SqliteArguments {
-        use sqlx::Arguments;
-        let mut arguments = SqliteArguments::default();
+    fn arguments(&self) -> Arguments {
+        use crate::store::sql::Add;
+        let mut arguments = Arguments::default();
         for argument in &self.arguments {
             let added = match argument {
                 Argument::Text(text) => arguments.add(text.clone()),

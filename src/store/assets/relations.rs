@@ -1,10 +1,9 @@
 //! How assets belong together: sets with their members, and what was made from what.
 
-use sqlx::sqlite::SqliteRow;
-
 use super::query::Asset;
 use crate::model::id::{AssetId, CompanyId};
 use crate::store::rows::get;
+use crate::store::sql::{self, Row};
 use crate::store::{Reads, StoreError};
 
 /// A member of a set that is not in the trash.
@@ -45,7 +44,7 @@ pub(in crate::store) use thumb_of_set;
 impl Reads {
     /// In their order.
     pub async fn set_members(&self, company: CompanyId, set: AssetId) -> Result<Vec<SetMember>, StoreError> {
-        let rows = sqlx::query(
+        let rows = sql::query(
             "SELECT s.asset_id, s.page_reset FROM set_member s JOIN asset a ON a.id = s.asset_id
              WHERE s.set_id = $1 AND a.company_id = $2 AND a.trash_state = 'NotInTrash' ORDER BY s.position",
         )
@@ -70,7 +69,7 @@ impl Reads {
 
     /// Sets that an asset is a member of, in order of numbers.
     pub async fn containers(&self, company: CompanyId, asset: AssetId) -> Result<Vec<AssetId>, StoreError> {
-        sqlx::query(
+        sql::query(
             "SELECT DISTINCT a.id FROM set_member s JOIN asset a ON a.id = s.set_id
              WHERE s.asset_id = $1 AND a.company_id = $2 AND a.trash_state = 'NotInTrash' ORDER BY a.id",
         )
@@ -92,7 +91,7 @@ impl Reads {
         parent: Option<AssetId>,
         asset: Option<AssetId>,
     ) -> Result<Vec<Origin>, StoreError> {
-        sqlx::query(
+        sql::query(
             "SELECT a.id, a.parent_id, a.part FROM asset a JOIN asset p ON p.id = a.parent_id
              WHERE a.company_id = $1 AND a.parent_id = coalesce($2, a.parent_id) AND a.id = coalesce($3, a.id)
                AND a.trash_state = 'NotInTrash' AND p.trash_state = 'NotInTrash' ORDER BY a.id",
@@ -110,7 +109,7 @@ impl Reads {
 
     /// The asset that stands for a set: the one that a user chose, or its first picture.
     pub async fn thumb_of(&self, company: CompanyId, set: AssetId) -> Result<Option<AssetId>, StoreError> {
-        let row = sqlx::query(concat!(
+        let row = sql::query(concat!(
             "SELECT ",
             thumb_of_set!("$1"),
             " AS thumb FROM asset WHERE id = $1 AND company_id = $2"
@@ -124,7 +123,7 @@ impl Reads {
     }
 }
 
-fn origin(row: &SqliteRow) -> Result<Origin, StoreError> {
+fn origin(row: &Row) -> Result<Origin, StoreError> {
     Ok(Origin {
         parent: AssetId(get(row, "parent_id")?),
         asset: AssetId(get(row, "id")?),

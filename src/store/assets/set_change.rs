@@ -1,7 +1,5 @@
 //! Sets that users put together.
 
-use sqlx::Row;
-
 use super::change::{Change, Held, changed, held};
 use super::ingest::{self, Master, NewAsset};
 use super::sets::{Member, set_members, with_those_away};
@@ -9,6 +7,7 @@ use super::{AssetError, Contexts, ids};
 use crate::model::asset::{AssetType, PictureFacts, TrashState};
 use crate::model::id::AssetId;
 use crate::model::making::Making;
+use crate::store::sql::{self, Cells};
 use crate::store::{Store, StoreError, Transaction, folders};
 
 /// A place in a set, as a user gives it.
@@ -121,7 +120,7 @@ async fn alter(
 
 /// Makes sure that the set has a row for what clients say of it.
 pub(super) async fn describe(tx: &mut Transaction, set: AssetId, sub_type: Option<&str>) -> Result<(), StoreError> {
-    sqlx::query("INSERT INTO set_detail (set_id, sub_type) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+    sql::query("INSERT INTO set_detail (set_id, sub_type) VALUES ($1, $2) ON CONFLICT DO NOTHING")
         .bind(set.0)
         .bind(sub_type)
         .execute(tx)
@@ -153,7 +152,7 @@ async fn fill(
         }
         set_members(tx, change, set, &members).await?;
     }
-    sqlx::query(
+    sql::query(
         "UPDATE set_detail SET definition = coalesce($2, definition), thumb_id = coalesce($3, thumb_id) WHERE set_id = $1",
     )
     .bind(set.0)
@@ -172,7 +171,7 @@ async fn check_members(tx: &mut Transaction, change: Change, set: AssetId, seats
     for (index, member) in members.iter().enumerate() {
         usable(known.get(member)).map_err(|error| SetError::Member(index, error))?;
     }
-    let containing = sqlx::query(
+    let containing = sql::query(
         "WITH RECURSIVE above (id) AS (
              SELECT $1 UNION SELECT s.set_id FROM above JOIN set_member s ON s.asset_id = above.id
          )
@@ -202,7 +201,7 @@ fn usable<H: std::borrow::Borrow<Held>>(held: Option<H>) -> Result<H, AssetError
 
 /// These assets and all that is marked with them: what belongs to a set, and what was made from an asset.
 pub(super) async fn with_what_belongs(tx: &mut Transaction, assets: &[AssetId]) -> Result<Vec<AssetId>, StoreError> {
-    let rows = sqlx::query(
+    let rows = sql::query(
         "WITH RECURSIVE below (id) AS (
              SELECT a.id FROM json_each($1) JOIN asset a ON a.id = value AND a.trash_state = 'NotInTrash'
              UNION

@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
-use sqlx::sqlite::SqliteRow;
 
 use super::arrival::{self, Filed};
 use super::change::{Change, changed};
@@ -16,6 +15,7 @@ use crate::model::id::{AccountId, AssetId, CompanyId};
 use crate::model::making::Making;
 use crate::model::name::FileName;
 use crate::store::rows::{constant, get, json as json_of};
+use crate::store::sql::{self, Row};
 use crate::store::{StoreError, Transaction};
 
 /// A place in a set.
@@ -102,7 +102,7 @@ pub(in crate::store) async fn save(tx: &mut Transaction, set: NewSet) -> Result<
 async fn as_edited(tx: &mut Transaction, set: AssetId, made: &[Member]) -> Result<Vec<Member>, StoreError> {
     let read = StoreError::doing("read what a set was made of");
     let before = members_of(tx, set).await?.into_iter().map(|(member, _)| member).collect();
-    let given = sqlx::query(
+    let given = sql::query(
         "SELECT coalesce(d.given,
                     -- An earlier version noted nothing: what was there when the set was changed last was given.
                     (SELECT json_group_array(m.value) FROM json_each($2) m CROSS JOIN asset p ON p.id = m.value
@@ -141,7 +141,7 @@ fn merged(before: Vec<Member>, given: &[AssetId], made: &[Member], is_defined: b
 
 /// Members of a set in their order, and whether each is in the trash.
 async fn members_of(tx: &mut Transaction, set: AssetId) -> Result<Vec<(Member, bool)>, StoreError> {
-    let rows = sqlx::query(
+    let rows = sql::query(
         "SELECT m.asset_id, m.row, m.col, m.page_reset, a.trash_state = 'InTrash' AS is_away
          FROM set_member m CROSS JOIN asset a ON a.id = m.asset_id WHERE m.set_id = $1 ORDER BY m.position",
     )
@@ -149,7 +149,7 @@ async fn members_of(tx: &mut Transaction, set: AssetId) -> Result<Vec<(Member, b
     .fetch_all(tx)
     .await
     .map_err(StoreError::doing("read the members of a set"))?;
-    let member = |row: &SqliteRow| {
+    let member = |row: &Row| {
         let member = Member {
             asset: AssetId(get(row, "asset_id")?),
             row: get(row, "row")?,
@@ -179,7 +179,7 @@ pub(super) async fn with_those_away(
 
 async fn note_given(tx: &mut Transaction, set: AssetId, made: &[Member]) -> Result<(), StoreError> {
     let given: Vec<AssetId> = made.iter().map(|member| member.asset).collect();
-    sqlx::query(
+    sql::query(
         "INSERT INTO set_detail (set_id, given) VALUES ($1, $2) ON CONFLICT (set_id) DO UPDATE SET given = excluded.given",
     )
     .bind(set.0)
@@ -199,7 +199,7 @@ pub(super) async fn set_members(
     members: &[Member],
 ) -> Result<(), StoreError> {
     let seq = changed(tx, change, &[set]).await?;
-    let before: Vec<(i64, bool)> = sqlx::query_as("SELECT asset_id, page_reset FROM set_member WHERE set_id = $1")
+    let before: Vec<(i64, bool)> = sql::tuple("SELECT asset_id, page_reset FROM set_member WHERE set_id = $1")
         .bind(set.0)
         .fetch_all(&mut *tx)
         .await
@@ -210,7 +210,7 @@ pub(super) async fn set_members(
         ..*member
     });
     let members = json!(members.collect::<Vec<_>>()).to_string();
-    sqlx::query(
+    sql::query(
         "UPDATE asset SET change_seq = $3
          WHERE id IN (SELECT asset_id FROM set_member WHERE set_id = $1)
            AND id NOT IN (SELECT value ->> 'asset' FROM json_each($2))",
@@ -221,12 +221,12 @@ pub(super) async fn set_members(
     .execute(&mut *tx)
     .await
     .map_err(StoreError::doing("note which members leave a set"))?;
-    sqlx::query("DELETE FROM set_member WHERE set_id = $1")
+    sql::query("DELETE FROM set_member WHERE set_id = $1")
         .bind(set.0)
         .execute(&mut *tx)
         .await
         .map_err(StoreError::doing("empty a set"))?;
-    sqlx::query(
+    sql::query(
         "INSERT INTO set_member (set_id, position, asset_id, row, col, page_reset)
          SELECT $1, m.key, a.id, m.value ->> 'row', m.value ->> 'col', m.value ->> 'page_reset'
          FROM json_each($2) m CROSS JOIN asset a ON a.id = m.value ->> 'asset' AND a.trash_state <> 'InEmptiedTrash'",
@@ -248,7 +248,7 @@ struct Held {
 
 async fn held(tx: &mut Transaction, set: &NewSet) -> Result<Option<Held>, StoreError> {
     let (parent, part) = set.made_from.as_ref().map(|origin| (origin.parent, &origin.key)).unzip();
-    let row = sqlx::query(
+    let row = sql::query(
         "SELECT id, name, trash_state FROM asset
          WHERE company_id = $1 AND asset_type = $2 AND blob = '' AND trash_state <> 'InEmptiedTrash'
            AND CASE WHEN $3 IS NULL THEN name = $5 ELSE parent_id = $3 AND part = $4 END",
@@ -273,7 +273,7 @@ async fn held(tx: &mut Transaction, set: &NewSet) -> Result<Option<Held>, StoreE
 
 /// Notes a change of a set that is there, and says how it came out of the trash if it lay there.
 async fn touch(tx: &mut Transaction, set: &NewSet, held: &Held) -> Result<Option<Follows>, AssetError> {
-    sqlx::query("UPDATE asset SET width = $2, height = $3 WHERE id = $1")
+    sql::query("UPDATE asset SET width = $2, height = $3 WHERE id = $1")
         .bind(held.id.0)
         .bind(set.pixels.map(|(width, _)| width))
         .bind(set.pixels.map(|(_, height)| height))

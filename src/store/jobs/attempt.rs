@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
-use sqlx::Row;
 
 use super::finish::{self, Ending, Finish, Guard};
 use super::{Fence, lines};
@@ -13,6 +12,7 @@ use crate::model::log::{LogLine, LogType, Message};
 use crate::model::outcome::{Counters, Outcome};
 use crate::model::state::{self, Event, Next, State};
 use crate::store::effect::{Applied, Effect};
+use crate::store::sql::{self, Cells, Done};
 use crate::store::{Bell, Reads, Store, StoreError, Transaction, rows};
 
 /// Why an attempt could not write.
@@ -108,7 +108,7 @@ pub const REFUSED: &str = "refused";
 /// The line of a run that waits for room.
 const DISK_FULL: &str = "disk-full";
 
-fn one_row(result: sqlx::sqlite::SqliteQueryResult) -> Result<(), AttemptError> {
+fn one_row(result: Done) -> Result<(), AttemptError> {
     if result.rows_affected() == 1 { Ok(()) } else { Err(AttemptError::LeaseLost) }
 }
 
@@ -116,7 +116,7 @@ impl Reads {
     /// Items of the run that are done, with their results.
     pub async fn done_items(&self, instance: InstanceId) -> Result<HashMap<String, Value>, StoreError> {
         let mut reader = self.reader().await?;
-        let rows = sqlx::query("SELECT key, result FROM item WHERE instance_id = $1")
+        let rows = sql::query("SELECT key, result FROM item WHERE instance_id = $1")
             .bind(instance.0)
             .fetch_all(&mut *reader)
             .await
@@ -132,7 +132,7 @@ impl Reads {
     ) -> Result<BTreeMap<String, Value>, StoreError> {
         let mut reader = self.reader().await?;
         // As a range of keys, which the index finds.
-        let rows = sqlx::query(
+        let rows = sql::query(
             "SELECT substr(key, length($2) + 1) AS key, result FROM item
              WHERE instance_id = $1 AND key >= $2 AND key < $2 || char(1114111)",
         )
@@ -151,7 +151,7 @@ impl Reads {
         keys: &[&str],
     ) -> Result<HashMap<String, Value>, StoreError> {
         let mut reader = self.reader().await?;
-        let rows = sqlx::query(
+        let rows = sql::query(
             "SELECT i.key, i.result FROM json_each($2) k CROSS JOIN item i ON i.instance_id = $1 AND i.key = k.value",
         )
         .bind(instance.0)
@@ -169,7 +169,7 @@ impl Reads {
         prefix: &str,
     ) -> Result<Option<(String, Value)>, StoreError> {
         let mut reader = self.reader().await?;
-        let row = sqlx::query(
+        let row = sql::query(
             "SELECT substr(key, length($2) + 1) AS key, result FROM item
              WHERE instance_id = $1 AND key >= $2 AND key < $2 || char(1114111) ORDER BY key DESC LIMIT 1",
         )
@@ -183,7 +183,7 @@ impl Reads {
 
     /// How many items of the run are done.
     pub async fn count_items(&self, instance: InstanceId) -> Result<i64, StoreError> {
-        sqlx::query_scalar("SELECT coalesce((SELECT items_done FROM instance WHERE id = $1), 0)")
+        sql::scalar("SELECT coalesce((SELECT items_done FROM instance WHERE id = $1), 0)")
             .bind(instance.0)
             .fetch_one(&mut *self.reader().await?)
             .await
@@ -200,7 +200,7 @@ impl Store {
         self.write(move |tx| {
             Box::pin(async move {
                 held(tx, fence).await?;
-                let forgotten = sqlx::query(
+                let forgotten = sql::query(
                     "DELETE FROM item WHERE instance_id = $1 AND key IN (
                          SELECT key FROM item i WHERE instance_id = $1 AND NOT EXISTS (
                              SELECT 1 FROM json_each($2) k WHERE substr(i.key, 1, length(k.value)) = k.value)
@@ -214,7 +214,7 @@ impl Store {
                 .map_err(StoreError::doing("forget checkpoints"))?
                 .rows_affected()
                 .cast_signed();
-                sqlx::query("UPDATE instance SET items_done = items_done - $2 WHERE id = $1")
+                sql::query("UPDATE instance SET items_done = items_done - $2 WHERE id = $1")
                     .bind(fence.instance.0)
                     .bind(forgotten)
                     .execute(tx)
@@ -234,7 +234,7 @@ impl Store {
         };
         self.write(move |tx| {
             Box::pin(async move {
-                let result = sqlx::query(
+                let result = sql::query(
                     "UPDATE instance SET items_total = CASE WHEN $4 THEN max(items_total, $3) ELSE $3 END
                      WHERE id = $1 AND attempt = $2 AND state IN ('Running', 'Stopping')",
                 )
@@ -318,7 +318,7 @@ impl Store {
                     Some(message) => (Some(message.code), Value::Object(message.params)),
                     None => (None, json!({})),
                 };
-                let result = sqlx::query(
+                let result = sql::query(
                     "UPDATE instance
                      SET progress_code = $3, progress_params = $4, progress_items = $5, progress_at = $6
                      WHERE id = $1 AND attempt = $2 AND state IN ('Running', 'Stopping')",
@@ -343,7 +343,7 @@ impl Store {
         self.write(move |tx| {
             Box::pin(async move {
                 let list: Vec<Value> = fences.iter().map(|f| json!([f.instance, f.attempt])).collect();
-                let rows = sqlx::query(
+                let rows = sql::query(
                     "UPDATE instance SET lease_expires_at = $2
                      WHERE state IN ('Running', 'Stopping')
                        AND (id, attempt) IN (SELECT value ->> 0, value ->> 1 FROM json_each($1))
@@ -421,7 +421,7 @@ impl Store {
 
 async fn current_state(tx: &mut Transaction, fence: Fence) -> Result<State, AttemptError> {
     let row =
-        sqlx::query("SELECT state FROM instance WHERE id = $1 AND attempt = $2 AND state IN ('Running', 'Stopping')")
+        sql::query("SELECT state FROM instance WHERE id = $1 AND attempt = $2 AND state IN ('Running', 'Stopping')")
             .bind(fence.instance.0)
             .bind(fence.attempt)
             .fetch_optional(tx)
@@ -442,7 +442,7 @@ async fn requeue(
         Release::Retry { not_before, .. } => (1, *not_before),
         Release::DiskFull { not_before } => (0, *not_before),
     };
-    let row = sqlx::query(
+    let row = sql::query(
         "UPDATE instance
          SET state = $3, failures = failures + $4, not_before_at = $5, lease_owner = NULL, lease_expires_at = NULL,
              progress_items = '[]'
@@ -482,7 +482,7 @@ pub(in crate::store) async fn held(tx: &mut Transaction, fence: Fence) -> Result
 
 /// Whether the item was committed before; an error when the fence does not hold.
 async fn is_done(tx: &mut Transaction, fence: Fence, key: &str) -> Result<bool, AttemptError> {
-    let (held, done): (bool, bool) = sqlx::query_as(
+    let (held, done): (bool, bool) = sql::tuple(
         "SELECT EXISTS (SELECT 1 FROM instance WHERE id = $1 AND attempt = $2 AND state IN ('Running', 'Stopping')),
                 EXISTS (SELECT 1 FROM item WHERE instance_id = $1 AND key = $3)",
     )
@@ -502,7 +502,7 @@ async fn insert_item(
     result: &Value,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    sqlx::query("INSERT INTO item (instance_id, key, result, done_at) VALUES ($1, $2, $3, $4)")
+    sql::query("INSERT INTO item (instance_id, key, result, done_at) VALUES ($1, $2, $3, $4)")
         .bind(instance.0)
         .bind(key)
         .bind(result.to_string())
@@ -520,7 +520,7 @@ async fn count(
     (items, more): (i64, u32),
     now: DateTime<Utc>,
 ) -> Result<(), AttemptError> {
-    let result = sqlx::query(
+    let result = sql::query(
         "UPDATE instance
          SET success_count = success_count + $3, error_count = error_count + $4, warning_count = warning_count + $5,
              duplicate_count = duplicate_count + $6, update_count = update_count + $7,

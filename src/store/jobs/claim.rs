@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
-use sqlx::sqlite::SqliteRow;
 
 use super::{Fence, finish, lines, outbox};
 use crate::model::id::{AccountId, CompanyId, InstanceId, JobId};
@@ -12,6 +11,7 @@ use crate::model::job::JobSpec;
 use crate::model::kind::JobKind;
 use crate::model::locale::Locale;
 use crate::model::log::{LogLine, LogType, Message};
+use crate::store::sql::{self, Row};
 use crate::store::{Bell, Store, StoreError, Transaction, rows};
 
 /// Free places, in all and of the kinds that have a limit of their own.
@@ -133,7 +133,7 @@ struct Candidate {
 /// once for each run that waits.
 async fn candidates(tx: &mut Transaction, free: &FreeSlots, now: DateTime<Utc>) -> Result<Vec<Candidate>, StoreError> {
     let open: Vec<&str> = JobKind::ALL.iter().filter(|kind| free.takes(**kind)).map(|kind| kind.element()).collect();
-    let rows = sqlx::query(
+    let rows = sql::query(
         "WITH RECURSIVE company_waiting(id) AS (
              SELECT min(company_id) FROM instance INDEXED BY instance_ready
              WHERE state = 'WaitingCoordinator' AND blocked = 0
@@ -178,7 +178,7 @@ async fn candidates(tx: &mut Transaction, free: &FreeSlots, now: DateTime<Utc>) 
         .collect()
 }
 
-fn kind(row: &SqliteRow) -> Result<JobKind, StoreError> {
+fn kind(row: &Row) -> Result<JobKind, StoreError> {
     let element: &str = rows::get(row, "kind")?;
     JobKind::from_element(element).ok_or_else(|| StoreError::corrupt("a job kind", element))
 }
@@ -232,7 +232,7 @@ async fn take(
     lease: &Lease,
     now: DateTime<Utc>,
 ) -> Result<Vec<Claimed>, StoreError> {
-    let taken = sqlx::query(
+    let taken = sql::query(
         "UPDATE instance
          SET state = 'Running', attempt = attempt + 1, started_at = coalesce(started_at, $2), lease_owner = $3,
              lease_expires_at = $4, items_at_claim = items_done
@@ -249,7 +249,7 @@ async fn take(
     if taken != picks.len() as u64 {
         return Err(StoreError::corrupt("waiting runs", format!("claimed {taken} of {}", picks.len())));
     }
-    let rows = sqlx::query(
+    let rows = sql::query(
         "SELECT i.id, i.attempt, i.failures, i.not_before_at, i.run_name, i.company_id, i.job_id, j.name, j.spec, j.account_id, j.locale,
                 j.client, a.email, c.root_path
          FROM json_each($1) p JOIN instance i ON i.id = p.value JOIN job j ON j.id = i.job_id
@@ -290,7 +290,7 @@ async fn take(
     Ok(claimed)
 }
 
-fn read(row: &SqliteRow) -> Result<Claimed, StoreError> {
+fn read(row: &Row) -> Result<Claimed, StoreError> {
     let locale: Option<String> = rows::get(row, "locale")?;
     Ok(Claimed {
         fence: Fence { instance: InstanceId(rows::get(row, "id")?), attempt: rows::get(row, "attempt")? },
@@ -322,7 +322,7 @@ fn head(run: &Claimed, root_path: &str, client: Option<String>) -> impl Iterator
 }
 
 async fn next_retry(tx: &mut Transaction, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, StoreError> {
-    let millis: Option<i64> = sqlx::query_scalar(
+    let millis: Option<i64> = sql::scalar(
         "SELECT min(not_before_at) FROM instance
          WHERE state = 'WaitingCoordinator' AND attempt > 0 AND not_before_at > $1",
     )

@@ -17,6 +17,7 @@ use crate::model::kind::JobKind;
 use crate::model::log::{LogLine, LogType, Message};
 use crate::model::state::{self, Event, Next, State};
 use crate::store::clock::decide_by;
+use crate::store::sql;
 use crate::store::{Bell, Store, StoreError, Transaction, rows};
 
 /// Runs that are stopped in one transaction.
@@ -87,7 +88,7 @@ impl Store {
     pub async fn pause_job(&self, job: JobId) -> Result<Control<()>, StoreError> {
         self.write(move |tx| {
             Box::pin(async move {
-                let changed = sqlx::query(
+                let changed = sql::query(
                     "UPDATE job SET trigger_state = 'Paused'
                      WHERE id = $1 AND trigger_state IN ('Normal', 'Blocked', 'Paused') AND deleted_at IS NULL",
                 )
@@ -113,7 +114,7 @@ impl Store {
     ) -> Result<Control<()>, StoreError> {
         self.write_and_ring(&[Bell::Triggers], move |tx| {
             Box::pin(async move {
-                let changed = sqlx::query(
+                let changed = sql::query(
                     "UPDATE job SET trigger_state = $2, next_fire_at = $3, last_fire_at = coalesce($5, last_fire_at)
                      WHERE id = $1 AND trigger_state = 'Paused' AND deleted_at IS NULL AND next_fire_at IS $4",
                 )
@@ -227,7 +228,7 @@ impl Store {
                 let Some(order) = StopOrder::about(tx, job, reach, true, by, now).await? else {
                     return Ok(Control::NoSuchJob);
                 };
-                let removed = sqlx::query(concat!(
+                let removed = sql::query(concat!(
                     removal!(),
                     " WHERE id = $1 AND deleted_at IS NULL
                         AND (trigger_kind <> 'at_once' AND trigger_state <> 'Complete' OR trigger_kind = 'exec_schedule'
@@ -305,7 +306,7 @@ enum Reach {
 /// Schedules of the name that have come to their ends do not come back either, as they may in another zone. How many they were; those with
 /// runs that go on are left.
 async fn delete_ended(tx: &mut Transaction, job: JobId, reach: Reach, now: DateTime<Utc>) -> Result<u64, StoreError> {
-    sqlx::query(
+    sql::query(
         "UPDATE job SET deleted_at = $2
          WHERE id IN (SELECT ended.id FROM job named CROSS JOIN job ended INDEXED BY job_by_name
                       ON ended.company_id = named.company_id AND ended.name = named.name
@@ -362,7 +363,7 @@ impl StopOrder {
         by: AccountId,
         now: DateTime<Utc>,
     ) -> Result<Option<Self>, StoreError> {
-        let row = sqlx::query(
+        let row = sql::query(
             "SELECT company_id, name, (SELECT coalesce(max(id), 0) FROM instance NOT INDEXED) AS newest FROM job
              WHERE id = $1 AND deleted_at IS NULL",
         )
@@ -385,7 +386,7 @@ impl StopOrder {
     }
 
     async fn oldest(tx: &mut Transaction) -> Result<Option<Self>, StoreError> {
-        let row = sqlx::query(
+        let row = sql::query(
             "SELECT id, company_id, job_name, job_id, deletes, after_id, up_to_id, asked_at, asked_by FROM stop_order
              ORDER BY id LIMIT 1",
         )
@@ -415,7 +416,7 @@ impl StopOrder {
     ) -> Result<Stopped, StoreError> {
         let step = self.step(tx, BATCH, now, zone).await?;
         let Some(rest) = step.rest else { return Ok(Stopped { runs: step.stopped, more: false }) };
-        sqlx::query(
+        sql::query(
             "INSERT INTO stop_order (company_id, job_name, job_id, deletes, after_id, up_to_id, asked_at, asked_by)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         )
@@ -443,7 +444,7 @@ impl StopOrder {
         let open = self.open_runs(tx, most).await?;
         if self.deletes {
             let jobs: BTreeSet<JobId> = open.iter().map(|run| run.job).collect();
-            sqlx::query(concat!(removal!(), " WHERE id IN (SELECT value FROM json_each($1)) AND deleted_at IS NULL"))
+            sql::query(concat!(removal!(), " WHERE id IN (SELECT value FROM json_each($1)) AND deleted_at IS NULL"))
                 .bind(json!(jobs).to_string())
                 .bind(now.timestamp_millis())
                 .execute(&mut *tx)
@@ -460,7 +461,7 @@ impl StopOrder {
 
     /// The next ones that are meant.
     async fn open_runs(&self, tx: &mut Transaction, most: u32) -> Result<Vec<OpenRun>, StoreError> {
-        let rows = sqlx::query(
+        let rows = sql::query(
             "SELECT id, run_name, job_id FROM instance INDEXED BY instance_active_by_name
              WHERE company_id = $1 AND job_name = $2 AND state <> 'Done' AND id > $3 AND id <= $4
                AND ($5 IS NULL OR job_id = $5)
@@ -486,8 +487,8 @@ impl StopOrder {
     /// Writes down how far it has come, or that it is done.
     async fn go_on(&self, tx: &mut Transaction, rest: Option<InstanceId>) -> Result<(), StoreError> {
         let query = match rest {
-            Some(rest) => sqlx::query("UPDATE stop_order SET after_id = $2 WHERE id = $1").bind(self.id).bind(rest.0),
-            None => sqlx::query("DELETE FROM stop_order WHERE id = $1").bind(self.id),
+            Some(rest) => sql::query("UPDATE stop_order SET after_id = $2 WHERE id = $1").bind(self.id).bind(rest.0),
+            None => sql::query("DELETE FROM stop_order WHERE id = $1").bind(self.id),
         };
         query.execute(tx).await.map(|_| ()).map_err(StoreError::doing("write down which runs were stopped"))
     }
@@ -502,7 +503,7 @@ async fn stop_all(
     now: DateTime<Utc>,
     zone: chrono_tz::Tz,
 ) -> Result<Vec<Stop>, StoreError> {
-    let found = sqlx::query("SELECT id, state FROM instance WHERE id IN (SELECT value FROM json_each($1)) ORDER BY id")
+    let found = sql::query("SELECT id, state FROM instance WHERE id IN (SELECT value FROM json_each($1)) ORDER BY id")
         .bind(json!(instances).to_string())
         .fetch_all(&mut *tx)
         .await
@@ -523,7 +524,7 @@ async fn stop_all(
             }
         });
     }
-    let changed = sqlx::query(
+    let changed = sql::query(
         "UPDATE instance SET stop_asked_at = coalesce(stop_asked_at, $2), stop_asked_by = coalesce(stop_asked_by, $3),
                              state = CASE state WHEN 'Running' THEN 'Stopping' ELSE state END
          WHERE id IN (SELECT value FROM json_each($1)) AND state <> 'Done'",
@@ -548,7 +549,7 @@ async fn retry_now(
     by: AccountId,
     now: DateTime<Utc>,
 ) -> Result<Vec<InstanceId>, StoreError> {
-    let changed: Vec<i64> = sqlx::query_scalar(
+    let changed: Vec<i64> = sql::scalar(
         "UPDATE instance SET not_before_at = $2
          WHERE id IN (SELECT value FROM json_each($1)) AND state = 'WaitingCoordinator' AND attempt > 0
            AND not_before_at > $2
@@ -559,7 +560,7 @@ async fn retry_now(
     .fetch_all(&mut *tx)
     .await
     .map_err(StoreError::doing("try runs again"))?;
-    let user: Option<String> = sqlx::query_scalar("SELECT email FROM account WHERE id = $1")
+    let user: Option<String> = sql::scalar("SELECT email FROM account WHERE id = $1")
         .bind(by.0)
         .fetch_optional(&mut *tx)
         .await
@@ -573,12 +574,11 @@ async fn retry_now(
 
 /// Says why a trigger could not be changed.
 async fn not_now<T>(tx: &mut Transaction, job: JobId) -> Result<Control<T>, StoreError> {
-    let state: Option<String> =
-        sqlx::query_scalar("SELECT trigger_state FROM job WHERE id = $1 AND deleted_at IS NULL")
-            .bind(job.0)
-            .fetch_optional(tx)
-            .await
-            .map_err(StoreError::doing("read a trigger"))?;
+    let state: Option<String> = sql::scalar("SELECT trigger_state FROM job WHERE id = $1 AND deleted_at IS NULL")
+        .bind(job.0)
+        .fetch_optional(tx)
+        .await
+        .map_err(StoreError::doing("read a trigger"))?;
     Ok(state.map_or(Control::NoSuchJob, Control::NotNow))
 }
 
@@ -589,7 +589,7 @@ async fn run_now(
     now: DateTime<Utc>,
     zone: chrono_tz::Tz,
 ) -> Result<RunNow, StoreError> {
-    let row = sqlx::query("SELECT company_id, name, spec FROM job WHERE id = $1 AND deleted_at IS NULL")
+    let row = sql::query("SELECT company_id, name, spec FROM job WHERE id = $1 AND deleted_at IS NULL")
         .bind(job.0)
         .fetch_optional(&mut *tx)
         .await
@@ -620,7 +620,7 @@ async fn run_now(
 
 /// Whether the client of an upload may post more files.
 async fn takes_posts(tx: &mut Transaction, job: JobId) -> Result<bool, StoreError> {
-    sqlx::query_scalar(
+    sql::scalar(
         "SELECT EXISTS (SELECT 1 FROM instance INDEXED BY instance_open WHERE job_id = $1 AND state <> 'Done' AND state IN ('New', 'WaitingClient'))",
     )
     .bind(job.0)

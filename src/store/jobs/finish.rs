@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde_json::{Value, json};
-use sqlx::sqlite::SqliteRow;
 
 use super::outbox::{Channel, Moment};
 use super::submit::{self, NewJob, NewRun};
@@ -18,6 +17,7 @@ use crate::model::outcome::{Counters, Outcome};
 use crate::model::state::State;
 use crate::model::trigger::Trigger;
 use crate::store::bulk::{Bulk, Results};
+use crate::store::sql::{self, Row};
 use crate::store::{Bell, Store, StoreError, Transaction, rows};
 
 /// How a run ends.
@@ -141,7 +141,7 @@ async fn tell(tx: &mut Transaction, run: &Ended, outcome: Outcome, now: DateTime
 /// Fails a run that cannot be read, so that nothing is known of it but its number.
 pub(super) async fn condemn(tx: &mut Transaction, instance: InstanceId, now: DateTime<Utc>) -> Result<(), StoreError> {
     let reason = Message::new("reason-internal");
-    sqlx::query(
+    sql::query(
         "UPDATE instance SET state = 'Done', outcome = 'Failed', finished_at = $2, fatal_error = $3, lease_owner = NULL,
                              lease_expires_at = NULL
          WHERE id = $1 AND state = 'Running'",
@@ -171,7 +171,7 @@ async fn close(tx: &mut Transaction, finishes: &[Finish]) -> Result<Vec<usize>, 
         .map_err(|e| StoreError::corrupt("a fatal error", e))?;
         rows.push(json!([guard.instance(), attempt, state, ending.outcome, now.timestamp_millis(), fatal]));
     }
-    let closed = sqlx::query(
+    let closed = sql::query(
         "UPDATE instance
          SET state = 'Done', outcome = f.outcome, finished_at = f.now, fatal_error = f.fatal, lease_owner = NULL,
              lease_expires_at = NULL, progress_items = '[]',
@@ -235,7 +235,7 @@ async fn ended(tx: &mut Transaction, instances: impl Iterator<Item = InstanceId>
     if instances.is_empty() {
         return Ok(Vec::new());
     }
-    let rows = sqlx::query(
+    let rows = sql::query(
         "SELECT i.id, i.company_id, j.name, j.spec, j.account_id, j.submitter_id, j.locale, j.client, a.email,
                 i.success_count, i.error_count, i.warning_count, i.duplicate_count, i.left_out_count, i.update_count, i.part_count,
                 i.part_error_count, i.transfer_success_count, i.transfer_error_count, i.transfer_warning_count, i.items_done, i.items_total,
@@ -254,7 +254,7 @@ async fn ended(tx: &mut Transaction, instances: impl Iterator<Item = InstanceId>
     rows.iter().map(read_ended).collect()
 }
 
-fn read_ended(row: &SqliteRow) -> Result<Ended, StoreError> {
+fn read_ended(row: &Row) -> Result<Ended, StoreError> {
     let locale: Option<String> = rows::get(row, "locale")?;
     Ok(Ended {
         instance: InstanceId(rows::get(row, "id")?),
@@ -273,7 +273,7 @@ fn read_ended(row: &SqliteRow) -> Result<Ended, StoreError> {
     })
 }
 
-pub(super) fn counters(row: &SqliteRow) -> Result<Counters, StoreError> {
+pub(super) fn counters(row: &Row) -> Result<Counters, StoreError> {
     Ok(Counters {
         success: rows::get(row, "success_count")?,
         error: rows::get(row, "error_count")?,

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::model::id::InstanceId;
 use crate::model::log::{LogLine, shortened};
+use crate::store::sql;
 use crate::store::{StoreError, Transaction};
 
 /// Writes `lines` of one or several runs in their order.
@@ -31,7 +32,7 @@ pub(in crate::store) async fn insert<'a>(
     if rows.is_empty() {
         return Ok(());
     }
-    sqlx::query(
+    sql::query(
         "INSERT INTO log_detail (instance_id, logged_at, log_type, code, params, asset_id, asset_name, asset_type)
          SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7
          FROM json_each($1)",
@@ -59,7 +60,7 @@ fn bounded(value: Value) -> Value {
 
 /// What the newest line of a run says.
 pub(super) async fn newest_code(tx: &mut Transaction, instance: InstanceId) -> Result<Option<String>, StoreError> {
-    sqlx::query_scalar("SELECT code FROM log_detail WHERE instance_id = $1 ORDER BY id DESC LIMIT 1")
+    sql::scalar("SELECT code FROM log_detail WHERE instance_id = $1 ORDER BY id DESC LIMIT 1")
         .bind(instance.0)
         .fetch_optional(tx)
         .await

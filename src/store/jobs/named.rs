@@ -1,13 +1,13 @@
 //! What has a name: jobs of a company, and companies that have such jobs.
 
 use serde_json::json;
-use sqlx::sqlite::SqliteRow;
 
 use super::submit::RunId;
 use crate::model::id::{CompanyId, InstanceId, JobId};
 use crate::model::kind::JobKind;
 use crate::model::outcome::Outcome;
 use crate::model::state::State;
+use crate::store::sql::{self, Row};
 use crate::store::{Reads, StoreError, rows};
 
 /// Which jobs of a name.
@@ -45,7 +45,7 @@ impl Reads {
         name: &str,
         deleted: bool,
     ) -> Result<Vec<CompanyId>, StoreError> {
-        let ids: Vec<i64> = sqlx::query_scalar(
+        let ids: Vec<i64> = sql::scalar(
             "SELECT c.id FROM company c
              WHERE ($1 IS NULL OR c.id IN (SELECT value FROM json_each($1)))
                AND EXISTS (SELECT 1 FROM job j WHERE j.company_id = c.id AND j.name = $2 AND ($3 OR j.deleted_at IS NULL))
@@ -85,7 +85,7 @@ impl Reads {
             }
             Which::Ever => "SELECT id FROM job WHERE company_id = $1 AND name = $2 ORDER BY id DESC LIMIT $3",
         };
-        let ids: Vec<i64> = sqlx::query_scalar(sql)
+        let ids: Vec<i64> = sql::scalar(sql)
             .bind(company.0)
             .bind(name)
             .bind(most)
@@ -97,7 +97,7 @@ impl Reads {
 
     /// These jobs, in their order.
     pub async fn job_cards(&self, jobs: &[JobId]) -> Result<Vec<JobCard>, StoreError> {
-        sqlx::query(
+        sql::query(
             "SELECT j.id, j.company_id, c.name AS company_name, j.name, j.kind,
                     j.trigger_kind <> 'at_once' AND j.deleted_at IS NULL AND j.trigger_state <> 'Complete' AS waits,
                     r.id AS run, r.run_name, r.state, r.outcome
@@ -118,7 +118,7 @@ impl Reads {
     }
 }
 
-fn card(row: &SqliteRow) -> Result<JobCard, StoreError> {
+fn card(row: &Row) -> Result<JobCard, StoreError> {
     let kind: &str = rows::get(row, "kind")?;
     let run: Option<i64> = rows::get(row, "run")?;
     let run = match run {

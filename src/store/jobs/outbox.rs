@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
-use sqlx::sqlite::SqliteRow;
 
 use crate::model::id::{CompanyId, InstanceId};
 use crate::store::numbers::next_number;
+use crate::store::sql::{self, Row};
 use crate::store::{Reads, Store, StoreError, Transaction, rows};
 
 /// How it goes out.
@@ -85,7 +85,7 @@ pub(in crate::store) async fn insert(
     recipient: &str,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    sqlx::query(concat!(
+    sql::query(concat!(
         "INSERT INTO outbox (id, instance_id, company_id, channel, moment, recipient, next_try_at, created_at, host)
          SELECT ",
         next_number!("outbox"),
@@ -126,7 +126,7 @@ impl Reads {
         channel: Channel,
         after: Option<CompanyId>,
     ) -> Result<Option<CompanyId>, StoreError> {
-        sqlx::query_scalar(
+        sql::scalar(
             "SELECT company_id FROM outbox INDEXED BY outbox_ready
              WHERE state = 'Pending' AND ready = 1 AND channel = $1 AND company_id > $2 ORDER BY company_id LIMIT 1",
         )
@@ -158,7 +158,7 @@ impl Reads {
         begin: &str,
         end: Option<&str>,
     ) -> Result<Vec<Outgoing>, StoreError> {
-        let rows = sqlx::query(
+        let rows = sql::query(
             "WITH RECURSIVE turn (host, number, looked_at) AS (
                  SELECT (SELECT n.host FROM outbox n INDEXED BY outbox_ready
                          WHERE n.state = 'Pending' AND n.ready = 1 AND n.channel = $1 AND n.company_id = $2 AND n.host >= $3
@@ -204,7 +204,7 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<Option<DateTime<Utc>>, StoreError> {
         loop {
-            let next: Option<i64> = sqlx::query_scalar(
+            let next: Option<i64> = sql::scalar(
                 "SELECT next_try_at FROM outbox INDEXED BY outbox_waiting
                  WHERE state = 'Pending' AND ready = 0 AND channel = $1 ORDER BY next_try_at LIMIT 1",
             )
@@ -230,7 +230,7 @@ impl Store {
                     Delivery::Retry { at, error } => ("Pending", at, Some(error), None),
                     Delivery::GivenUp { error } => ("GivenUp", now, Some(error), Some(now)),
                 };
-                sqlx::query(
+                sql::query(
                     "UPDATE outbox SET state = $2, ready = 0, attempts = attempts + 1, next_try_at = $3, last_error = $4,
                                        finished_at = $5
                      WHERE id = $1 AND state = 'Pending'",
@@ -251,7 +251,7 @@ impl Store {
 }
 
 async fn ready(tx: &mut Transaction, channel: Channel, now: DateTime<Utc>) -> Result<(), StoreError> {
-    sqlx::query(
+    sql::query(
         "UPDATE outbox INDEXED BY outbox_waiting SET ready = 1
          WHERE state = 'Pending' AND ready = 0 AND channel = $1 AND next_try_at <= min($2, coalesce(
                    (SELECT next_try_at FROM outbox INDEXED BY outbox_waiting
@@ -266,7 +266,7 @@ async fn ready(tx: &mut Transaction, channel: Channel, now: DateTime<Utc>) -> Re
     .map_err(StoreError::doing("look for messages whose time has come"))
 }
 
-fn read(row: &SqliteRow) -> Result<Outgoing, StoreError> {
+fn read(row: &Row) -> Result<Outgoing, StoreError> {
     Ok(Outgoing {
         id: rows::get(row, "id")?,
         instance: InstanceId(rows::get(row, "instance_id")?),

@@ -2,6 +2,7 @@
 //! has none until another is to come after it.
 
 use crate::model::id::JobId;
+use crate::store::sql;
 use crate::store::{Store, StoreError, Transaction};
 
 impl Store {
@@ -10,7 +11,7 @@ impl Store {
     pub async fn follow_overlap(&self, one_at_a_time: bool) -> Result<(), StoreError> {
         self.write(move |tx| {
             Box::pin(async move {
-                sqlx::query(
+                sql::query(
                     "INSERT INTO system (key, value) VALUES ('one_at_a_time', $1)
                      ON CONFLICT (key) DO UPDATE SET value = excluded.value",
                 )
@@ -27,7 +28,7 @@ impl Store {
 
 /// As the daemon began; None where none has been.
 pub(super) async fn is_one_at_a_time(tx: &mut Transaction) -> Result<Option<bool>, StoreError> {
-    let noted: Option<String> = sqlx::query_scalar("SELECT value FROM system WHERE key = 'one_at_a_time'")
+    let noted: Option<String> = sql::scalar("SELECT value FROM system WHERE key = 'one_at_a_time'")
         .fetch_optional(tx)
         .await
         .map_err(StoreError::doing("look whether runs of one job may meet"))?;
@@ -41,7 +42,7 @@ pub(super) fn own_key(job: JobId) -> String {
 
 /// Gives the runs of a job that are not done the key of their job.
 pub(super) async fn share_key(tx: &mut Transaction, job: JobId) -> Result<(), StoreError> {
-    sqlx::query(
+    sql::query(
         "UPDATE instance INDEXED BY instance_open SET exclusive_key = $2 WHERE job_id = $1 AND state <> 'Done' AND exclusive_key IS NULL",
     )
     .bind(job.0)
@@ -54,7 +55,7 @@ pub(super) async fn share_key(tx: &mut Transaction, job: JobId) -> Result<(), St
 
 /// The same for all jobs that have more than one run that is not done.
 async fn share_keys(tx: &mut Transaction) -> Result<(), StoreError> {
-    let jobs: Vec<i64> = sqlx::query_scalar(
+    let jobs: Vec<i64> = sql::scalar(
         "SELECT job_id FROM instance WHERE state <> 'Done' GROUP BY job_id
          HAVING count(*) > 1 AND count(exclusive_key) < count(*)",
     )

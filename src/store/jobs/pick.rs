@@ -10,13 +10,12 @@
 //! little to choose: `CROSS JOIN` keeps tables in their order, a subselect is done first, a column behind a `+` is not
 //! looked up in an index, and the indexes of whole companies are used only by who says `company_id + 0`. `tests/lifecycle/plans.rs` asks for the plan of each.
 
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
-
 use super::query::{RunFilter, RunOrder};
 use crate::model::id::{AccountId, CompanyId, InstanceId};
 use crate::model::outcome::Outcome;
 use crate::model::state::State;
 use crate::store::StoreError;
+use crate::store::sql::{Builder, Connection};
 
 /// So many runs are looked up and sorted in a moment.
 const FEW: i64 = 2_000;
@@ -76,7 +75,7 @@ impl RunOrder {
 }
 
 /// `ORDER BY` these columns, and `LIMIT`.
-pub(super) fn ordered(query: &mut QueryBuilder<Sqlite>, columns: &[&str], filter: &RunFilter) {
+pub(super) fn ordered(query: &mut Builder, columns: &[&str], filter: &RunFilter) {
     let direction = if filter.descending { " DESC" } else { "" };
     for (index, column) in columns.iter().enumerate() {
         query.push(if index == 0 { " ORDER BY " } else { ", " }).push(column).push(direction);
@@ -87,7 +86,7 @@ pub(super) fn ordered(query: &mut QueryBuilder<Sqlite>, columns: &[&str], filter
 }
 
 /// Decides by counting, but no further than matters.
-pub(super) async fn route(reader: &mut SqliteConnection, filter: &RunFilter) -> Result<Route, StoreError> {
+pub(super) async fn route(reader: &mut Connection, filter: &RunFilter) -> Result<Route, StoreError> {
     let spans = filter.from.is_some() || filter.until.is_some();
     if spans && filter.order != RunOrder::StartDate && are_few(reader, filter, Route::Span).await? {
         return Ok(Route::Span);
@@ -105,7 +104,7 @@ pub(super) async fn route(reader: &mut SqliteConnection, filter: &RunFilter) -> 
 /// their numbers would walk through all that came since. Runs wait, and clocks are set back, so that no number follows from a
 /// time: the newest of the span is looked up among those of the span.
 pub(super) async fn narrowed(
-    reader: &mut SqliteConnection,
+    reader: &mut Connection,
     filter: &RunFilter,
     route: Route,
 ) -> Result<RunFilter, StoreError> {
@@ -113,7 +112,7 @@ pub(super) async fn narrowed(
     if route != Route::Order || filter.until.is_none() || filter.order != RunOrder::Number || !filter.descending {
         return Ok(narrowed);
     }
-    let mut query = QueryBuilder::new("SELECT max(id) FROM (");
+    let mut query = Builder::new("SELECT max(id) FROM (");
     looked_up(&mut query, filter, Route::Span);
     query.push(")");
     let newest: Option<i64> = query
@@ -126,8 +125,8 @@ pub(super) async fn narrowed(
     Ok(narrowed)
 }
 
-async fn are_few(reader: &mut SqliteConnection, filter: &RunFilter, route: Route) -> Result<bool, StoreError> {
-    let mut query = QueryBuilder::new("SELECT count(*) FROM (");
+async fn are_few(reader: &mut Connection, filter: &RunFilter, route: Route) -> Result<bool, StoreError> {
+    let mut query = Builder::new("SELECT count(*) FROM (");
     looked_up(&mut query, filter, route);
     let few = if route == Route::Account { FEW_OF_USER } else { FEW };
     query.push(" LIMIT ").push_bind(few + 1).push(") found");
@@ -145,7 +144,7 @@ enum Whose {
 }
 
 impl Whose {
-    fn push(self, query: &mut QueryBuilder<Sqlite>) {
+    fn push(self, query: &mut Builder) {
         match self {
             Self::One(company) => query.push_bind(company.0),
             // Plus nothing, because the indexes are about numbers and not about a column of them.
@@ -155,7 +154,7 @@ impl Whose {
 }
 
 /// `IN (…)` these companies.
-fn among(query: &mut QueryBuilder<Sqlite>, companies: Option<&[CompanyId]>) {
+fn among(query: &mut Builder, companies: Option<&[CompanyId]>) {
     match companies {
         Some(companies) => query
             .push(" IN (SELECT value FROM json_each(")
@@ -166,7 +165,7 @@ fn among(query: &mut QueryBuilder<Sqlite>, companies: Option<&[CompanyId]>) {
 }
 
 /// The numbers of the runs, in their order: a select without a `;`.
-pub(super) fn push(query: &mut QueryBuilder<Sqlite>, filter: &RunFilter, route: Route) {
+pub(super) fn push(query: &mut Builder, filter: &RunFilter, route: Route) {
     if let Some(runs) = Known::of(filter, route) {
         return known(query, filter, route, runs);
     }
@@ -221,7 +220,7 @@ impl Known {
     }
 }
 
-fn known(query: &mut QueryBuilder<Sqlite>, filter: &RunFilter, route: Route, runs: Known) {
+fn known(query: &mut Builder, filter: &RunFilter, route: Route, runs: Known) {
     query.push(
         "SELECT w.id FROM instance w CROSS JOIN job o CROSS JOIN account e CROSS JOIN company c
          WHERE o.id = w.job_id AND e.id = o.account_id AND c.id = w.company_id AND w.id IN (",
@@ -271,7 +270,7 @@ const fn is_unwell(outcome: Option<Outcome>) -> bool {
 }
 
 /// The runs of a company, by the index of their order.
-fn of_company(query: &mut QueryBuilder<Sqlite>, filter: &RunFilter, whose: Whose) {
+fn of_company(query: &mut Builder, filter: &RunFilter, whose: Whose) {
     if let (Some(account), RunOrder::StartDate) = (filter.account, filter.order) {
         return of_user(query, filter, whose, account);
     }
@@ -295,7 +294,7 @@ fn of_company(query: &mut QueryBuilder<Sqlite>, filter: &RunFilter, whose: Whose
 
 /// The runs of a company that a user is responsible for, and those that the user submitted for another: as many as the list
 /// may hold of each, in its order.
-fn of_user(query: &mut QueryBuilder<Sqlite>, filter: &RunFilter, whose: Whose, account: AccountId) {
+fn of_user(query: &mut Builder, filter: &RunFilter, whose: Whose, account: AccountId) {
     query.push("SELECT w.id FROM instance w WHERE w.id IN (");
     for (union, user) in OF_USER {
         query.push(union).push("SELECT id FROM (SELECT w.id FROM instance w WHERE w.").push(user);
@@ -314,7 +313,7 @@ const OF_USER: [(&str, &str); 2] =
     [("", "account_id = "), (" UNION ALL ", "submitter_id IS NOT NULL AND submitter_id = ")];
 
 /// The runs that are looked up first.
-fn looked_up(query: &mut QueryBuilder<Sqlite>, filter: &RunFilter, route: Route) {
+fn looked_up(query: &mut Builder, filter: &RunFilter, route: Route) {
     match route {
         Route::Order => {}
         Route::Account => {
@@ -342,7 +341,7 @@ fn looked_up(query: &mut QueryBuilder<Sqlite>, filter: &RunFilter, route: Route)
 }
 
 /// Everything that is asked of a run `w` beside its company.
-fn conditions(query: &mut QueryBuilder<Sqlite>, filter: &RunFilter, route: Route) {
+fn conditions(query: &mut Builder, filter: &RunFilter, route: Route) {
     // Named one by one, so that a new field cannot be forgotten here.
     let RunFilter {
         companies: _,

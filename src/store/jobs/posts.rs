@@ -1,11 +1,11 @@
 //! Posts of HTTP uploads: each adds its files to a run that waits for its client.
 
 use chrono::{DateTime, Utc};
-use sqlx::sqlite::SqliteRow;
 
 use crate::model::id::{CompanyId, InstanceId};
 use crate::model::state::{self, Event, State};
 use crate::store::jobs::submit::{self, NewJob, RunId};
+use crate::store::sql::{self, Row};
 use crate::store::{Bell, Reads, Store, StoreError, Transaction, rows};
 
 /// What a post adds its files to.
@@ -66,7 +66,7 @@ impl Reads {
         run_name: &str,
         run: Option<InstanceId>,
     ) -> Result<Option<OpenUpload>, StoreError> {
-        sqlx::query(
+        sql::query(
             "SELECT id, run_name, state, client_address FROM instance
              WHERE company_id = $1 AND run_name = $2 AND ($3 IS NULL OR id = $3) AND client_address IS NOT NULL",
         )
@@ -81,7 +81,7 @@ impl Reads {
     }
 
     pub async fn posted_files(&self, run: InstanceId) -> Result<Vec<PostedFile>, StoreError> {
-        sqlx::query("SELECT path, blob, bytes FROM posted_file WHERE instance_id = $1 ORDER BY number")
+        sql::query("SELECT path, blob, bytes FROM posted_file WHERE instance_id = $1 ORDER BY number")
             .bind(run.0)
             .fetch_all(&mut *self.reader().await?)
             .await
@@ -99,7 +99,7 @@ impl Reads {
 
     /// When the last file was posted.
     pub async fn last_post(&self, run: InstanceId) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let at: Option<i64> = sqlx::query_scalar("SELECT max(posted_at) FROM posted_file WHERE instance_id = $1")
+        let at: Option<i64> = sql::scalar("SELECT max(posted_at) FROM posted_file WHERE instance_id = $1")
             .bind(run.0)
             .fetch_one(&mut *self.reader().await?)
             .await
@@ -109,11 +109,10 @@ impl Reads {
 
     /// When the next client will have been silent for too long.
     pub async fn next_silence(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let at: Option<i64> =
-            sqlx::query_scalar("SELECT min(not_before_at) FROM instance WHERE state = 'WaitingClient'")
-                .fetch_one(&mut *self.reader().await?)
-                .await
-                .map_err(StoreError::doing("look for uploads that wait for their clients"))?;
+        let at: Option<i64> = sql::scalar("SELECT min(not_before_at) FROM instance WHERE state = 'WaitingClient'")
+            .fetch_one(&mut *self.reader().await?)
+            .await
+            .map_err(StoreError::doing("look for uploads that wait for their clients"))?;
         Ok(at.and_then(DateTime::from_timestamp_millis))
     }
 }
@@ -129,7 +128,7 @@ impl Store {
     pub async fn close_silent_uploads(&self, now: DateTime<Utc>) -> Result<u64, StoreError> {
         self.write_and_ring(&[Bell::Waiting], move |tx| {
             Box::pin(async move {
-                sqlx::query(
+                sql::query(
                     "UPDATE instance SET state = 'WaitingCoordinator', not_before_at = $1
                      WHERE state = 'WaitingClient' AND not_before_at <= $1",
                 )
@@ -148,7 +147,7 @@ async fn take(tx: &mut Transaction, post: &Post, zone: chrono_tz::Tz) -> Result<
     let (run, from) = match &post.upload {
         Upload::New(job) => (begin(tx, job, zone).await?, State::New),
         Upload::Begun(run) => {
-            let found = sqlx::query(
+            let found = sql::query(
                 "SELECT id, run_name, state, client_address FROM instance WHERE id = $1 AND company_id = $2",
             )
             .bind(run.0)
@@ -165,7 +164,7 @@ async fn take(tx: &mut Transaction, post: &Post, zone: chrono_tz::Tz) -> Result<
     };
     let event = if post.next_until.is_some() { Event::Post } else { Event::Close };
     let next = state::next(from, event).map_err(|_| PostError::NotWaiting(from))?.state();
-    let changed = sqlx::query(
+    let changed = sql::query(
         "UPDATE instance SET state = $3, client_address = $4, not_before_at = $5 WHERE id = $1 AND state = $2",
     )
     .bind(run.id.0)
@@ -181,7 +180,7 @@ async fn take(tx: &mut Transaction, post: &Post, zone: chrono_tz::Tz) -> Result<
         return Err(StoreError::corrupt("an upload", format!("{changed} rows changed")).into());
     }
     for file in &post.files {
-        sqlx::query(
+        sql::query(
             "INSERT INTO posted_file (instance_id, number, path, blob, bytes, posted_at)
              SELECT $1, coalesce(max(number), 0) + 1, $2, $3, $4, $5 FROM posted_file WHERE instance_id = $1",
         )
@@ -206,7 +205,7 @@ async fn begin(tx: &mut Transaction, job: &NewJob, zone: chrono_tz::Tz) -> Resul
         None => None,
     };
     let run = run.ok_or_else(|| StoreError::corrupt("an upload", "it has no run"))?;
-    sqlx::query("UPDATE instance SET state = 'New' WHERE id = $1 AND state = 'WaitingCoordinator'")
+    sql::query("UPDATE instance SET state = 'New' WHERE id = $1 AND state = 'WaitingCoordinator'")
         .bind(run.id.0)
         .execute(tx)
         .await
@@ -214,7 +213,7 @@ async fn begin(tx: &mut Transaction, job: &NewJob, zone: chrono_tz::Tz) -> Resul
     Ok(run)
 }
 
-fn open(row: &SqliteRow) -> Result<OpenUpload, StoreError> {
+fn open(row: &Row) -> Result<OpenUpload, StoreError> {
     Ok(OpenUpload {
         run: RunId { id: InstanceId(rows::get(row, "id")?), name: rows::get(row, "run_name")? },
         state: rows::constant(row, "state")?,

@@ -3,8 +3,6 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Sqlite};
 
 use super::{finish, pick};
 use crate::model::asset::AssetType;
@@ -16,6 +14,7 @@ use crate::model::log::{LogType, Message, Severity};
 use crate::model::outcome::{Counters, Outcome};
 use crate::model::state::State;
 use crate::model::trigger::TriggerState;
+use crate::store::sql::{self, Builder, Row};
 use crate::store::{Reads, StoreError, rows};
 
 /// A run, with what its job says.
@@ -221,7 +220,7 @@ impl Reads {
         let mut reader = self.list_reader().await?;
         let route = pick::route(&mut reader, filter).await?;
         let filter = &pick::narrowed(&mut reader, filter, route).await?;
-        let mut query = QueryBuilder::new(RUN);
+        let mut query = Builder::new(RUN);
         pick::push(&mut query, filter, route);
         query.push(")");
         pick::ordered(&mut query, filter.order.columns(), filter);
@@ -235,7 +234,7 @@ impl Reads {
         let route = pick::route(&mut reader, filter).await?;
         let filter = &pick::narrowed(&mut reader, filter, route).await?;
         // As one text, because the price of a row is its hand-off.
-        let mut query = QueryBuilder::new("SELECT json_group_array(id) FROM (");
+        let mut query = Builder::new("SELECT json_group_array(id) FROM (");
         pick::push(&mut query, filter, route);
         query.push(") picked");
         let numbers: String =
@@ -245,7 +244,7 @@ impl Reads {
 
     /// The runs of these numbers, in their order, without those that are gone.
     pub async fn numbered_runs(&self, numbers: &[InstanceId]) -> Result<Vec<Run>, StoreError> {
-        let mut query = QueryBuilder::new(RUN);
+        let mut query = Builder::new(RUN);
         query.push("SELECT value FROM json_each(").push_bind(serde_json::json!(numbers).to_string()).push("))");
         let mut reader = self.list_reader().await?;
         let rows = query.build().fetch_all(&mut *reader).await.map_err(StoreError::doing("read runs"))?;
@@ -266,14 +265,14 @@ impl Reads {
     /// Waiting runs of a company that were submitted before this one.
     pub async fn count_waiting_before(&self, company: CompanyId, id: InstanceId) -> Result<i64, StoreError> {
         let sql = "SELECT count(*) FROM instance WHERE state = 'WaitingCoordinator' AND company_id = $1 AND id < $2";
-        let query = sqlx::query_scalar(sql).bind(company.0).bind(id.0);
+        let query = sql::scalar(sql).bind(company.0).bind(id.0);
         query.fetch_one(&mut *self.reader().await?).await.map_err(StoreError::doing("count waiting runs"))
     }
 
     /// Whether a run waits or runs.
     pub async fn has_open_runs(&self) -> Result<bool, StoreError> {
         let mut reader = self.reader().await?;
-        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM instance WHERE state <> 'Done')")
+        sql::scalar("SELECT EXISTS (SELECT 1 FROM instance WHERE state <> 'Done')")
             .fetch_one(&mut *reader)
             .await
             .map_err(StoreError::doing("look for open runs"))
@@ -285,7 +284,7 @@ impl Reads {
         companies: Option<&[CompanyId]>,
         name: Option<&str>,
     ) -> Result<Vec<ScheduledJob>, StoreError> {
-        let mut query = QueryBuilder::new(SCHEDULED_JOB);
+        let mut query = Builder::new(SCHEDULED_JOB);
         query.push(SCHEDULED);
         of_companies(&mut query, companies, name);
         self.read_scheduled_jobs(query).await
@@ -293,7 +292,7 @@ impl Reads {
 
     /// The newest job of a name whose schedule is over.
     pub async fn ended_schedule(&self, company: CompanyId, name: &str) -> Result<Option<ScheduledJob>, StoreError> {
-        let mut query = QueryBuilder::new(SCHEDULED_JOB);
+        let mut query = Builder::new(SCHEDULED_JOB);
         query.push("j.trigger_kind <> 'at_once' AND j.deleted_at IS NULL AND j.company_id = ").push_bind(company.0);
         query.push(" AND j.name = ").push_bind(name.to_owned()).push(" ORDER BY j.id DESC LIMIT 1");
         Ok(self.read_scheduled_jobs(query).await?.pop())
@@ -305,7 +304,7 @@ impl Reads {
         companies: Option<&[CompanyId]>,
         name: Option<&str>,
     ) -> Result<Vec<JobId>, StoreError> {
-        let mut query = QueryBuilder::new("SELECT json_group_array(id) FROM (SELECT j.id FROM job j WHERE ");
+        let mut query = Builder::new("SELECT json_group_array(id) FROM (SELECT j.id FROM job j WHERE ");
         query.push(SCHEDULED);
         of_companies(&mut query, companies, name);
         query.push(") picked");
@@ -320,14 +319,14 @@ impl Reads {
 
     /// Those of these jobs that will fire, or could.
     pub async fn numbered_scheduled_jobs(&self, numbers: &[JobId]) -> Result<Vec<ScheduledJob>, StoreError> {
-        let mut query = QueryBuilder::new(SCHEDULED_JOB);
+        let mut query = Builder::new(SCHEDULED_JOB);
         query.push("j.id IN (SELECT value FROM json_each(");
         query.push_bind(serde_json::json!(numbers).to_string()).push(")) AND ").push(SCHEDULED);
         query.push(" ORDER BY j.company_id, j.name, j.id");
         self.read_scheduled_jobs(query).await
     }
 
-    async fn read_scheduled_jobs(&self, mut query: QueryBuilder<Sqlite>) -> Result<Vec<ScheduledJob>, StoreError> {
+    async fn read_scheduled_jobs(&self, mut query: Builder) -> Result<Vec<ScheduledJob>, StoreError> {
         let mut reader = self.list_reader().await?;
         let rows = query.build().fetch_all(&mut *reader).await.map_err(StoreError::doing("read scheduled jobs"))?;
         rows.iter().map(read_scheduled).collect()
@@ -336,7 +335,7 @@ impl Reads {
     /// The newest job of this name that still can be spoken of: a waiting one first.
     pub async fn job_named(&self, company: CompanyId, name: &str) -> Result<Option<JobId>, StoreError> {
         let mut reader = self.reader().await?;
-        let id: Option<i64> = sqlx::query_scalar(
+        let id: Option<i64> = sql::scalar(
             "SELECT id FROM (
                  SELECT id, 1 AS waits FROM job
                  WHERE company_id = $1 AND name = $2
@@ -357,7 +356,7 @@ impl Reads {
 
     /// Lines of one run, a page of them.
     pub async fn details(&self, instance: InstanceId, filter: &DetailFilter) -> Result<Vec<Detail>, StoreError> {
-        let mut query = QueryBuilder::new(
+        let mut query = Builder::new(
             "SELECT d.id, d.instance_id, i.run_name, d.logged_at, d.log_type, d.code, d.params, d.asset_id, d.asset_name,
                     d.asset_type AS file_type, a.asset_type
              FROM log_detail d JOIN instance i ON i.id = d.instance_id LEFT JOIN asset a ON a.id = d.asset_id
@@ -385,7 +384,7 @@ impl Reads {
 
     /// How many lines of a run there are of these types.
     pub async fn count_details(&self, instance: InstanceId, filter: &DetailFilter) -> Result<i64, StoreError> {
-        let mut query = QueryBuilder::new("SELECT count(*) FROM log_detail d WHERE d.instance_id = ");
+        let mut query = Builder::new("SELECT count(*) FROM log_detail d WHERE d.instance_id = ");
         query.push_bind(instance.0);
         filter_details(&mut query, filter);
         let mut reader = self.list_reader().await?;
@@ -395,7 +394,7 @@ impl Reads {
     /// Lines about an asset, newest first.
     pub async fn asset_details(&self, asset: AssetId, limit: u32) -> Result<Vec<(Detail, Run)>, StoreError> {
         let mut reader = self.list_reader().await?;
-        let rows = sqlx::query(
+        let rows = sql::query(
             "SELECT d.id, d.instance_id, i.run_name, d.logged_at, d.log_type, d.code, d.params, d.asset_id, d.asset_name,
                     d.asset_type AS file_type, a.asset_type
              FROM log_detail d JOIN instance i ON i.id = d.instance_id LEFT JOIN asset a ON a.id = d.asset_id
@@ -419,7 +418,7 @@ impl Reads {
     /// What the log says of why the last attempt of a run did not come to its end.
     pub async fn last_setback(&self, instance: InstanceId) -> Result<Option<Message>, StoreError> {
         let mut reader = self.reader().await?;
-        let row = sqlx::query(
+        let row = sql::query(
             "SELECT code, params FROM log_detail WHERE instance_id = $1 AND code IN ('attempt-failed', 'disk-full', 'worker-lost')
              ORDER BY id DESC LIMIT 1",
         )
@@ -434,7 +433,7 @@ impl Reads {
     /// Who asked to stop a run.
     pub async fn stopped_by(&self, instance: InstanceId) -> Result<Option<String>, StoreError> {
         let mut reader = self.reader().await?;
-        sqlx::query_scalar("SELECT a.email FROM instance i JOIN account a ON a.id = i.stop_asked_by WHERE i.id = $1")
+        sql::scalar("SELECT a.email FROM instance i JOIN account a ON a.id = i.stop_asked_by WHERE i.id = $1")
             .bind(instance.0)
             .fetch_optional(&mut *reader)
             .await
@@ -444,7 +443,7 @@ impl Reads {
     /// How many files the log of a run says to be published no more.
     pub async fn removed_lines(&self, instance: InstanceId) -> Result<u64, StoreError> {
         let mut reader = self.list_reader().await?;
-        sqlx::query_scalar("SELECT count(*) FROM log_detail WHERE instance_id = $1 AND code = 'publish-removed'")
+        sql::scalar("SELECT count(*) FROM log_detail WHERE instance_id = $1 AND code = 'publish-removed'")
             .bind(instance.0)
             .fetch_one(&mut *reader)
             .await
@@ -454,7 +453,7 @@ impl Reads {
     /// The outbox number of the mail about the beginning of a run.
     pub async fn begin_mail(&self, instance: InstanceId, recipient: &str) -> Result<Option<i64>, StoreError> {
         let mut reader = self.reader().await?;
-        sqlx::query_scalar(
+        sql::scalar(
             "SELECT id FROM outbox WHERE instance_id = $1 AND channel = 'mail' AND moment = 'begin' AND recipient = $2",
         )
         .bind(instance.0)
@@ -467,7 +466,7 @@ impl Reads {
     /// What the world was told about a run.
     pub async fn notices(&self, instance: InstanceId) -> Result<Vec<Notice>, StoreError> {
         let mut reader = self.reader().await?;
-        let rows = sqlx::query(
+        let rows = sql::query(
             "SELECT channel, moment, recipient, state, attempts, next_try_at, last_error, finished_at FROM outbox
              WHERE instance_id = $1 ORDER BY id",
         )
@@ -495,7 +494,7 @@ impl Reads {
     /// was ahead of `now` has left out: they come.
     pub async fn slots(&self, job: JobId, limit: u32, now: DateTime<Utc>) -> Result<Vec<SlotRecord>, StoreError> {
         let mut reader = self.reader().await?;
-        let rows = sqlx::query(
+        let rows = sql::query(
             "SELECT * FROM (
                  SELECT due_at, NULL AS last_at, 1 AS count, disposition, reason, params, instance_id, decided_at FROM slot
                  WHERE job_id = $1 AND (due_at <= $3 OR decided_at <= $3 OR disposition IN ('fired', 'late'))
@@ -531,7 +530,7 @@ impl Reads {
 }
 
 /// `companies` and `name` as further conditions, and the order of scheduled jobs.
-fn of_companies(query: &mut QueryBuilder<Sqlite>, companies: Option<&[CompanyId]>, name: Option<&str>) {
+fn of_companies(query: &mut Builder, companies: Option<&[CompanyId]>, name: Option<&str>) {
     if let Some(companies) = companies {
         // Without a name the jobs that wait are fewer than those of the companies: behind a plus no index is looked up.
         query.push(if name.is_some() { " AND j.company_id" } else { " AND +j.company_id" });
@@ -544,7 +543,7 @@ fn of_companies(query: &mut QueryBuilder<Sqlite>, companies: Option<&[CompanyId]
     query.push(" ORDER BY j.company_id, j.name, j.id");
 }
 
-fn filter_details(query: &mut QueryBuilder<Sqlite>, filter: &DetailFilter) {
+fn filter_details(query: &mut Builder, filter: &DetailFilter) {
     if filter.log_types.is_some() {
         query.push(" AND ");
         push_of_types(query, filter);
@@ -555,7 +554,7 @@ fn filter_details(query: &mut QueryBuilder<Sqlite>, filter: &DetailFilter) {
 }
 
 /// Whether a line is of the types, or has one of the codes.
-fn push_of_types(query: &mut QueryBuilder<Sqlite>, filter: &DetailFilter) {
+fn push_of_types(query: &mut Builder, filter: &DetailFilter) {
     query.push("(d.log_type IN (SELECT value FROM json_each(");
     query.push_bind(serde_json::json!(filter.log_types).to_string()).push("))");
     if !filter.codes.is_empty() {
@@ -565,7 +564,7 @@ fn push_of_types(query: &mut QueryBuilder<Sqlite>, filter: &DetailFilter) {
     query.push(")");
 }
 
-fn read_run(row: &SqliteRow) -> Result<Run, StoreError> {
+fn read_run(row: &Row) -> Result<Run, StoreError> {
     let spec: JobSpec = rows::json(row, "spec")?;
     let code: Option<String> = rows::get(row, "progress_code")?;
     let params = rows::json(row, "progress_params")?;
@@ -610,7 +609,7 @@ fn read_run(row: &SqliteRow) -> Result<Run, StoreError> {
     })
 }
 
-fn read_scheduled(row: &SqliteRow) -> Result<ScheduledJob, StoreError> {
+fn read_scheduled(row: &Row) -> Result<ScheduledJob, StoreError> {
     let spec: JobSpec = rows::json(row, "spec")?;
     Ok(ScheduledJob {
         id: JobId(rows::get(row, "id")?),
@@ -633,7 +632,7 @@ fn read_scheduled(row: &SqliteRow) -> Result<ScheduledJob, StoreError> {
     })
 }
 
-fn read_detail(row: &SqliteRow) -> Result<Detail, StoreError> {
+fn read_detail(row: &Row) -> Result<Detail, StoreError> {
     Ok(Detail {
         id: rows::get(row, "id")?,
         instance: InstanceId(rows::get(row, "instance_id")?),

@@ -14,6 +14,7 @@ use crate::model::id::InstanceId;
 use crate::model::log::{LogLine, LogType, Message};
 use crate::model::outcome::Outcome;
 use crate::model::state::{self, Event, Next, State};
+use crate::store::sql;
 use crate::store::{Bell, Store, StoreError, Transaction, rows};
 
 /// Which leases count as lost.
@@ -123,7 +124,7 @@ async fn find(tx: &mut Transaction, lost: &Lost, now: DateTime<Utc>) -> Result<V
         Lost::Expired { alive } => (None, alive.as_slice()),
         Lost::NotOwnedBy { owner, .. } => (Some(owner), &[][..]),
     };
-    let rows = sqlx::query(
+    let rows = sql::query(
         "SELECT id, attempt, state, failures, items_done > items_at_claim AS came_further FROM instance
          WHERE state IN ('Running', 'Stopping')
            AND (($1 IS NULL AND lease_expires_at <= $2 AND id NOT IN (SELECT value FROM json_each($3)))
@@ -189,7 +190,7 @@ async fn requeue(
     let failures = found.failures(lost);
     // The first loss waits as well, also when it does not count.
     let not_before = now + patience.retry.after(failures.max(1));
-    sqlx::query(
+    sql::query(
         "UPDATE instance
          SET state = $3, failures = $4, not_before_at = $5, lease_owner = NULL, lease_expires_at = NULL,
              progress_items = '[]'
@@ -214,7 +215,7 @@ async fn requeue(
 /// Lets a claim look at the first run of each key that waits for it. The triggers see to that; this is the net under them, at each
 /// start: should a key have been freed unnoticed, its runs would wait for ever.
 async fn unblock_first(tx: &mut Transaction) -> Result<(), StoreError> {
-    let first: Vec<i64> = sqlx::query_scalar(
+    let first: Vec<i64> = sql::scalar(
         "SELECT min(b.id) FROM instance b INDEXED BY instance_blocked
          WHERE b.state = 'WaitingCoordinator' AND b.blocked = 1 GROUP BY b.exclusive_key",
     )
@@ -222,7 +223,7 @@ async fn unblock_first(tx: &mut Transaction) -> Result<(), StoreError> {
     .await
     .map_err(StoreError::doing("look for runs that wait for a key"))?;
     for run in first {
-        sqlx::query("UPDATE instance SET blocked = 0 WHERE id = $1")
+        sql::query("UPDATE instance SET blocked = 0 WHERE id = $1")
             .bind(run)
             .execute(&mut *tx)
             .await

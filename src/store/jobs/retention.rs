@@ -10,6 +10,7 @@ use std::ops::AddAssign;
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
+use crate::store::sql;
 use crate::store::{Store, StoreError, Transaction};
 
 /// Rows removed in one transaction, and runs looked at, so that nobody waits long behind it.
@@ -161,7 +162,7 @@ impl Store {
     async fn remove(&self, sql: &'static str, before: DateTime<Utc>) -> Result<u64, StoreError> {
         self.write(move |tx| {
             Box::pin(async move {
-                sqlx::query(sql)
+                sql::query(sql)
                     .bind(before.timestamp_millis())
                     .bind(AT_ONCE)
                     .execute(tx)
@@ -176,7 +177,7 @@ impl Store {
 
 /// Where lines have been forgotten up to: the end of a run, and its number, for several may have ended together.
 async fn without_lines(tx: &mut Transaction) -> Result<(i64, i64), StoreError> {
-    let text: Option<String> = sqlx::query_scalar("SELECT value FROM system WHERE key = $1")
+    let text: Option<String> = sql::scalar("SELECT value FROM system WHERE key = $1")
         .bind(WITHOUT_LINES)
         .fetch_optional(tx)
         .await
@@ -189,7 +190,7 @@ async fn without_lines(tx: &mut Transaction) -> Result<(i64, i64), StoreError> {
 /// there may be others.
 async fn lines_of_some(tx: &mut Transaction, before: DateTime<Utc>) -> Result<Option<u64>, StoreError> {
     let (end, run) = without_lines(tx).await?;
-    let runs: Vec<(i64, i64)> = sqlx::query_as(
+    let runs: Vec<(i64, i64)> = sql::tuple(
         "SELECT i.id, i.finished_at FROM instance i INDEXED BY instance_finished
          WHERE i.state = 'Done' AND i.finished_at < $1 AND i.finished_at >= $2 AND (i.finished_at > $2 OR i.id > $3)
          ORDER BY i.finished_at, i.id LIMIT $4",
@@ -206,7 +207,7 @@ async fn lines_of_some(tx: &mut Transaction, before: DateTime<Utc>) -> Result<Op
     if removed.rows > 0 {
         return Ok(Some(removed.rows));
     }
-    sqlx::query(
+    sql::query(
         "INSERT INTO system (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
     )
     .bind(WITHOUT_LINES)
@@ -227,7 +228,7 @@ struct Removed {
 /// Removes some rows that belong to these runs.
 async fn remove_of(tx: &mut Transaction, of: &Belongings, runs: &[i64]) -> Result<Removed, StoreError> {
     let doing = "forget what belongs to old runs";
-    let mut counts: Vec<(i64, i64)> = sqlx::query_as(of.count)
+    let mut counts: Vec<(i64, i64)> = sql::tuple(of.count)
         .bind(json!(runs).to_string())
         // With one more it is known whether there are more.
         .bind(AT_ONCE + 1)
@@ -240,7 +241,7 @@ async fn remove_of(tx: &mut Transaction, of: &Belongings, runs: &[i64]) -> Resul
     }
     let mut rows = 0;
     for (run, count) in counts {
-        let done = sqlx::query(of.remove).bind(run).bind(count).execute(&mut *tx).await;
+        let done = sql::query(of.remove).bind(run).bind(count).execute(&mut *tx).await;
         rows += done.map_err(StoreError::doing(doing))?.rows_affected();
     }
     Ok(Removed { rows, all })
@@ -249,7 +250,7 @@ async fn remove_of(tx: &mut Transaction, of: &Belongings, runs: &[i64]) -> Resul
 /// Some of what belongs to the runs that ended first, and these runs if nothing is left of it; and with the last run of
 /// a job that was due at once the job.
 async fn forget_runs(tx: &mut Transaction, before: DateTime<Utc>) -> Result<Forgotten, StoreError> {
-    let runs: Vec<(i64, i64, i64)> = sqlx::query_as(concat!(
+    let runs: Vec<(i64, i64, i64)> = sql::tuple(concat!(
         "SELECT i.id, i.job_id, i.finished_at FROM instance i INDEXED BY instance_finished WHERE ",
         over!(),
         " ORDER BY i.finished_at, i.id LIMIT $2"
@@ -274,7 +275,7 @@ async fn forget_runs(tx: &mut Transaction, before: DateTime<Utc>) -> Result<Forg
         return Ok(forgotten);
     }
     // The span of their ends is what the index is asked for.
-    let removed = sqlx::query(
+    let removed = sql::query(
         "DELETE FROM instance INDEXED BY instance_finished
          WHERE state = 'Done' AND finished_at >= $1 AND finished_at <= $2 AND id IN (SELECT value FROM json_each($3))",
     )
@@ -288,7 +289,7 @@ async fn forget_runs(tx: &mut Transaction, before: DateTime<Utc>) -> Result<Forg
     jobs.sort_unstable();
     jobs.dedup();
     for job in jobs {
-        sqlx::query(
+        sql::query(
             "DELETE FROM job WHERE id = $1 AND trigger_kind = 'at_once' AND id < (SELECT max(id) FROM job NOT INDEXED)
                AND NOT EXISTS (SELECT 1 FROM instance i INDEXED BY instance_by_job WHERE i.job_id = $1)",
         )
@@ -302,7 +303,7 @@ async fn forget_runs(tx: &mut Transaction, before: DateTime<Utc>) -> Result<Forg
 
 /// Some jobs that will not fire again, and of which nothing is left.
 async fn forget_jobs(tx: &mut Transaction, before: DateTime<Utc>) -> Result<u64, StoreError> {
-    let jobs: Vec<i64> = sqlx::query_scalar(
+    let jobs: Vec<i64> = sql::scalar(
         "SELECT j.id FROM job j INDEXED BY job_over
          WHERE j.created_at < $1 AND j.id < (SELECT max(id) FROM job NOT INDEXED) AND j.trigger_kind <> 'at_once'
            AND (j.trigger_state = 'Complete' OR j.deleted_at IS NOT NULL)
@@ -317,7 +318,7 @@ async fn forget_jobs(tx: &mut Transaction, before: DateTime<Utc>) -> Result<u64,
     .await
     .map_err(StoreError::doing("look for old jobs"))?;
     for job in &jobs {
-        sqlx::query("DELETE FROM job WHERE id = $1")
+        sql::query("DELETE FROM job WHERE id = $1")
             .bind(job)
             .execute(&mut *tx)
             .await

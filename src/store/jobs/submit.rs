@@ -6,7 +6,6 @@ use std::time::Instant;
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use serde_json::{Value, json};
-use sqlx::Row;
 
 use crate::model::id::{AccountId, CompanyId, InstanceId, JobId};
 use crate::model::job::JobSpec;
@@ -17,6 +16,7 @@ use crate::store::bulk::{Bulk, Results};
 use crate::store::clock::decide_by;
 use crate::store::jobs::lines;
 use crate::store::numbers::next_number;
+use crate::store::sql::{self, Cells};
 use crate::store::{Bell, Store, StoreError, Transaction};
 
 /// A job that has passed every check but those that need the other jobs.
@@ -162,7 +162,7 @@ async fn taken_names(tx: &mut Transaction, jobs: &[NewJob]) -> Result<HashSet<(C
     if wanted.is_empty() {
         return Ok(HashSet::new());
     }
-    let rows = sqlx::query(
+    let rows = sql::query(
         "SELECT j.company_id, j.name FROM json_each($1) w
          JOIN job j ON j.company_id = w.value ->> 0 AND j.name = w.value ->> 1
          WHERE j.trigger_kind <> 'at_once' AND j.deleted_at IS NULL AND j.trigger_state <> 'Complete'",
@@ -176,7 +176,7 @@ async fn taken_names(tx: &mut Transaction, jobs: &[NewJob]) -> Result<HashSet<(C
 
 /// Numbers come from the table, not from memory: the command line writes beside the daemon.
 async fn next_ids(tx: &mut Transaction) -> Result<(i64, i64), StoreError> {
-    sqlx::query_as(concat!("SELECT ", next_number!("job"), ", ", next_number!("instance")))
+    sql::tuple(concat!("SELECT ", next_number!("job"), ", ", next_number!("instance")))
         .fetch_one(tx)
         .await
         .map_err(StoreError::doing("number a job"))
@@ -239,7 +239,7 @@ async fn last_stamp(tx: &mut Transaction, run: &Unnamed<'_>, name: &str) -> Resu
         let stamp = name.get(name.len().saturating_sub(STAMP_LENGTH)..).unwrap_or_default();
         NaiveDateTime::parse_from_str(stamp, STAMP).map_err(|_| unreadable(name))
     };
-    let last: Option<String> = sqlx::query_scalar(
+    let last: Option<String> = sql::scalar(
         "SELECT run_name FROM instance
          WHERE company_id = $1 AND run_name >= $2 AND run_name <= $3 AND length(run_name) = length($2)
          ORDER BY run_name DESC LIMIT 1",
@@ -263,7 +263,7 @@ async fn taken_run_names<'n>(
         return Ok(HashSet::new());
     }
     let wanted: Vec<Value> = runs.iter().zip(names).map(|(run, name)| json!([run.company, name])).collect();
-    let taken: Vec<i64> = sqlx::query_scalar(
+    let taken: Vec<i64> = sql::scalar(
         "SELECT w.key FROM json_each($1) w
          JOIN instance i ON i.company_id = w.value ->> 0 AND i.run_name = w.value ->> 1",
     )
@@ -309,7 +309,7 @@ async fn insert_jobs(tx: &mut Transaction, accepted: &[Accepted<'_>]) -> Result<
             job.address,
         ]));
     }
-    sqlx::query(
+    sql::query(
         "INSERT INTO job (id, company_id, name, kind, spec, account_id, submitter_id, locale, description, created_at,
                           client, trigger_kind, exec_schedule, trigger_state, next_fire_at, last_fire_at, parent_id,
                           address)
@@ -353,7 +353,7 @@ async fn insert_runs(tx: &mut Transaction, accepted: &[Accepted<'_>]) -> Result<
     if rows.is_empty() {
         return Ok(());
     }
-    sqlx::query(
+    sql::query(
         "INSERT INTO instance (id, job_id, company_id, kind, run_name, state, due_at, created_at, not_before_at,
                                exclusive_key, job_name, account_id, submitter_id)
          SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, 'WaitingCoordinator', value ->> 5,

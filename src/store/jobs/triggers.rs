@@ -4,7 +4,6 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
-use sqlx::sqlite::SqliteRow;
 
 use super::overlap::{own_key, share_key};
 use super::submit::{self, RunId, Unnamed};
@@ -13,6 +12,7 @@ use crate::model::id::{CompanyId, InstanceId, JobId};
 use crate::model::job::JobSpec;
 use crate::model::kind::JobKind;
 use crate::store::numbers::next_number;
+use crate::store::sql::{self, Row};
 use crate::store::{Bell, Reads, Store, StoreError, Transaction, rows};
 
 /// A job whose fire time has come.
@@ -57,7 +57,7 @@ impl Reads {
     /// When the next trigger falls due.
     pub async fn next_fire_time(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
         let mut reader = self.reader().await?;
-        let millis: Option<i64> = sqlx::query_scalar(
+        let millis: Option<i64> = sql::scalar(
             "SELECT min(next_fire_at) FROM job
              WHERE next_fire_at IS NOT NULL AND trigger_state = 'Normal' AND deleted_at IS NULL",
         )
@@ -70,7 +70,7 @@ impl Reads {
     /// Jobs whose fire time has come, longest due first.
     pub async fn due_jobs(&self, now: DateTime<Utc>, most: u32) -> Result<Vec<DueJob>, StoreError> {
         let mut reader = self.reader().await?;
-        let rows = sqlx::query(
+        let rows = sql::query(
             "SELECT j.id, j.company_id, j.name, j.exec_schedule, j.next_fire_at, j.created_at, j.spec,
                     b.id AS busy_with, b.run_name AS busy_name,
                     EXISTS (SELECT 1 FROM slot s WHERE s.job_id = j.id AND s.due_at = j.last_fire_at
@@ -142,7 +142,7 @@ impl Store {
         let job = job.clone();
         self.write(move |tx| {
             Box::pin(async move {
-                sqlx::query(
+                sql::query(
                     "UPDATE job SET trigger_state = 'Blocked', held_fire_at = next_fire_at
                      WHERE id = $1 AND next_fire_at = $2 AND trigger_state = 'Normal' AND deleted_at IS NULL
                        AND EXISTS (SELECT 1 FROM company c WHERE c.id = job.company_id AND c.expires_at <= $3)",
@@ -163,7 +163,7 @@ impl Store {
     pub async fn break_trigger(&self, job: JobId) -> Result<(), StoreError> {
         self.write(move |tx| {
             Box::pin(async move {
-                sqlx::query(
+                sql::query(
                     "UPDATE job SET trigger_state = 'Error', next_fire_at = NULL
                      WHERE id = $1 AND trigger_state = 'Normal'",
                 )
@@ -178,7 +178,7 @@ impl Store {
     }
 }
 
-fn read_due(row: &SqliteRow) -> Result<DueJob, StoreError> {
+fn read_due(row: &Row) -> Result<DueJob, StoreError> {
     let busy: (Option<i64>, Option<String>) = (rows::get(row, "busy_with")?, rows::get(row, "busy_name")?);
     Ok(DueJob {
         id: JobId(rows::get(row, "id")?),
@@ -211,7 +211,7 @@ struct Earlier {
 }
 
 async fn run_of(tx: &mut Transaction, job: JobId, due_at: DateTime<Utc>) -> Result<Option<Earlier>, StoreError> {
-    let row = sqlx::query(
+    let row = sql::query(
         "SELECT s.decided_at, i.id, i.run_name FROM slot s JOIN instance i ON i.id = s.instance_id
          WHERE s.job_id = $1 AND s.due_at = $2",
     )
@@ -231,7 +231,7 @@ async fn run_of(tx: &mut Transaction, job: JobId, due_at: DateTime<Utc>) -> Resu
 async fn advance(tx: &mut Transaction, job: &DueJob, firing: &Firing) -> Result<bool, StoreError> {
     let range = firing.range.as_ref().map(|range| range.last);
     let last = firing.slots.last().map(|slot| slot.due_at).or(range);
-    let moved = sqlx::query(
+    let moved = sql::query(
         "UPDATE job SET next_fire_at = $3, last_fire_at = coalesce($4, last_fire_at), trigger_state = $5, held_fire_at = NULL
          WHERE id = $1 AND next_fire_at = $2 AND trigger_state = 'Normal' AND deleted_at IS NULL",
     )
@@ -257,7 +257,7 @@ pub(super) async fn undecided(
     now: DateTime<Utc>,
 ) -> Result<Vec<Slot>, StoreError> {
     let instants: Vec<i64> = slots.iter().map(|slot| slot.due_at.timestamp_millis()).collect();
-    let decided: Vec<i64> = sqlx::query_scalar(
+    let decided: Vec<i64> = sql::scalar(
         "SELECT w.value FROM json_each($2) w
          WHERE EXISTS (SELECT 1 FROM slot s WHERE s.job_id = $1 AND s.due_at = w.value
                        AND (s.decided_at <= $3 OR s.disposition IN ('fired', 'late'))
@@ -323,7 +323,7 @@ impl QueuedRun {
         name: &str,
         due_at: DateTime<Utc>,
     ) -> Result<InstanceId, StoreError> {
-        let id: i64 = sqlx::query_scalar(concat!(
+        let id: i64 = sql::scalar(concat!(
             "INSERT INTO instance (id, job_id, company_id, kind, run_name, state, due_at, created_at, not_before_at,
                                    exclusive_key, job_name, account_id, submitter_id)
              SELECT ",
@@ -374,7 +374,7 @@ pub(super) async fn insert_slots(
             now.timestamp_millis(),
         ]));
     }
-    sqlx::query(
+    sql::query(
         "INSERT INTO slot (job_id, due_at, disposition, reason, params, instance_id, decided_at)
          SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6
          FROM json_each($1) WHERE true ON CONFLICT DO UPDATE
@@ -400,7 +400,7 @@ pub(super) async fn insert_range(
 ) -> Result<(), StoreError> {
     let (mut first, mut count) = (range.first, range.count);
     loop {
-        let known = sqlx::query(
+        let known = sql::query(
             "INSERT INTO slot_range (job_id, first_at, last_at, count, disposition, reason, decided_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO UPDATE
              SET last_at = iif(decided_at > excluded.decided_at, excluded.last_at, last_at),
@@ -442,7 +442,7 @@ fn slot_params(slot: &Slot, run: Option<&RunId>, now: DateTime<Utc>) -> Map<Stri
 
 /// Instants of earlier transactions that were to be merged into the run that now came.
 async fn merge_earlier(tx: &mut Transaction, job: JobId, run: &RunId) -> Result<(), StoreError> {
-    sqlx::query(
+    sql::query(
         "UPDATE slot SET instance_id = $2, params = $3
          WHERE job_id = $1 AND disposition = 'coalesced' AND instance_id IS NULL",
     )
@@ -480,7 +480,7 @@ impl Reads {
     /// All recurring triggers that wait for a fire time, or have none any more.
     pub async fn scheduled_triggers(&self) -> Result<Vec<ScheduledTrigger>, StoreError> {
         let mut reader = self.reader().await?;
-        let rows = sqlx::query(
+        let rows = sql::query(
             "SELECT id, name, exec_schedule, next_fire_at, last_fire_at, created_at FROM job INDEXED BY job_scheduled
              WHERE trigger_kind = 'exec_schedule' AND next_fire_at IS NOT NULL AND deleted_at IS NULL
              UNION ALL
@@ -530,7 +530,7 @@ pub(super) async fn reschedule(
     tx: &mut Transaction,
     Reschedule { job, from, to }: Reschedule,
 ) -> Result<bool, StoreError> {
-    let moved = sqlx::query(
+    let moved = sql::query(
         "UPDATE job SET next_fire_at = $3, trigger_state = iif($2 IS NULL, 'Normal', trigger_state)
          WHERE id = $1 AND next_fire_at IS $2 AND deleted_at IS NULL
            AND ($2 IS NOT NULL OR trigger_state = 'Complete' AND NOT EXISTS (

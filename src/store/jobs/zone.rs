@@ -2,12 +2,11 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
-use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteRow;
 
 use super::triggers::{Reschedule, insert_range, insert_slots, reschedule};
 use crate::model::firing::{Fate, Missed, SkipReason, SlotRange};
 use crate::model::id::JobId;
+use crate::store::sql::{self, Connection, Row};
 use crate::store::{Bell, Reads, Store, StoreError, Transaction, rows, system};
 
 /// A recurring job whose future depends on the zone.
@@ -48,8 +47,8 @@ pub struct CutRange {
 }
 
 /// The zone that fire times were computed in, if there were any yet.
-pub(in crate::store) async fn known_zone(connection: &mut SqliteConnection) -> Result<Option<String>, StoreError> {
-    sqlx::query_scalar("SELECT value FROM system WHERE key = 'zone'")
+pub(in crate::store) async fn known_zone(connection: &mut Connection) -> Result<Option<String>, StoreError> {
+    sql::scalar("SELECT value FROM system WHERE key = 'zone'")
         .fetch_optional(connection)
         .await
         .map_err(StoreError::doing("read the zone"))
@@ -64,7 +63,7 @@ impl Reads {
     /// All recurring triggers that have something to come, or had in another zone.
     pub async fn local_triggers(&self, now: DateTime<Utc>) -> Result<Vec<LocalTrigger>, StoreError> {
         let mut reader = self.reader().await?;
-        let rows = sqlx::query(
+        let rows = sql::query(
             "SELECT id, name, exec_schedule, next_fire_at,
                     (SELECT json_group_array(due_at) FROM (
                          SELECT s.due_at FROM slot s
@@ -103,7 +102,7 @@ impl Store {
                     }
                 }
                 system::keep_offsets(tx, &offsets).await?;
-                sqlx::query(
+                sql::query(
                     "INSERT INTO system (key, value) VALUES ('zone', $1)
                      ON CONFLICT (key) DO UPDATE SET value = excluded.value",
                 )
@@ -118,7 +117,7 @@ impl Store {
     }
 }
 
-fn read_local(row: &SqliteRow) -> Result<LocalTrigger, StoreError> {
+fn read_local(row: &Row) -> Result<LocalTrigger, StoreError> {
     let left_out: Vec<i64> = rows::json(row, "left_out")?;
     let ranges: Vec<(i64, i64, u64)> = rows::json(row, "ranges")?;
     let instant = DateTime::from_timestamp_millis;
@@ -142,7 +141,7 @@ async fn rezone(tx: &mut Transaction, trigger: Rezoned, now: DateTime<Utc>) -> R
         return Ok(false);
     }
     let back: Vec<i64> = back.iter().map(DateTime::timestamp_millis).collect();
-    sqlx::query(
+    sql::query(
         "DELETE FROM slot WHERE job_id = $1 AND reason = 'slot-skipped-zone'
            AND due_at IN (SELECT value FROM json_each($2))",
     )
@@ -160,7 +159,7 @@ async fn rezone(tx: &mut Transaction, trigger: Rezoned, now: DateTime<Utc>) -> R
             }
         };
         let (last, count) = passed.unzip();
-        sqlx::query(statement)
+        sql::query(statement)
             .bind(job.0)
             .bind(first.timestamp_millis())
             .bind(last.map(|last| last.timestamp_millis()))

@@ -6,14 +6,13 @@
 use std::collections::HashMap;
 
 use serde_json::{Value, json};
-use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteRow;
 
 use super::{AssetState, ContextState, Cursor, MemberState, Publication, Site};
 use crate::model::asset::{ContextKind, PictureFacts, TrashState};
 use crate::model::id::{AssetId, CompanyId, ContextId};
 use crate::model::metadata::{Field, FieldDefinition, Fields};
 use crate::store::assets::metadata;
+use crate::store::sql::{self, Connection, Row};
 use crate::store::{Reads, StoreError, metadata_fields, pictures, rows, set_definitions};
 
 /// Contexts whose marks count in the one with the number in a parameter: itself, and for metadata all of its company.
@@ -64,7 +63,7 @@ impl Reads {
         id: Option<ContextId>,
     ) -> Result<Option<ContextState>, StoreError> {
         let mut reader = self.reader().await?;
-        let row = sqlx::query(
+        let row = sql::query(
             "SELECT id, name, file_count, side_a_seq, side_b_seq, owns_files, publish_seq, shown_seq, told_seq
              FROM publish_context WHERE company_id = $1 AND kind = $2 AND ($3 IS NULL OR id = $3)",
         )
@@ -79,7 +78,7 @@ impl Reads {
 
     /// All contexts that files are published to.
     pub async fn publish_sites(&self) -> Result<Vec<Site>, StoreError> {
-        let rows = sqlx::query(
+        let rows = sql::query(
             "SELECT x.id, x.name, x.kind, x.file_count, x.side_a_seq, x.side_b_seq, x.owns_files, x.publish_seq,
                     x.shown_seq, x.told_seq, c.name AS company, c.root_path
              FROM publish_context x JOIN company c ON c.id = x.company_id ORDER BY x.id",
@@ -103,7 +102,7 @@ impl Reads {
     /// a member the sets that show it.
     pub async fn assets_changed(&self, company: CompanyId, scanned: i64) -> Result<Vec<AssetId>, StoreError> {
         let mut reader = self.reader().await?;
-        let ids: Vec<i64> = sqlx::query_scalar(CHANGED)
+        let ids: Vec<i64> = sql::scalar(CHANGED)
             .bind(company.0)
             .bind(scanned)
             .fetch_all(&mut *reader)
@@ -115,7 +114,7 @@ impl Reads {
     /// Assets that are marked in a context, belong to a set that is, or are published to it, in order of numbers.
     pub async fn assets_of_context(&self, context: ContextId) -> Result<Vec<AssetId>, StoreError> {
         let mut reader = self.reader().await?;
-        let ids: Vec<i64> = sqlx::query_scalar(concat!(
+        let ids: Vec<i64> = sql::scalar(concat!(
             "WITH RECURSIVE marked (id) AS (
                  SELECT asset_id FROM publish_mark WHERE marked = 1 AND context_id IN ",
             contexts_of_marks!("$1"),
@@ -142,7 +141,7 @@ impl Reads {
     ) -> Result<Vec<AssetState>, StoreError> {
         let mut reader = self.reader().await?;
         let numbers = json!(assets).to_string();
-        let rows = sqlx::query(concat!(
+        let rows = sql::query(concat!(
             "WITH RECURSIVE holder (asset, id) AS (
                  SELECT value, value FROM json_each($1)
                  UNION
@@ -193,7 +192,7 @@ impl Reads {
     ) -> Result<Vec<AssetId>, StoreError> {
         let mut reader = self.reader().await?;
         // "0" is the character after "/".
-        let ids: Vec<i64> = sqlx::query_scalar(
+        let ids: Vec<i64> = sql::scalar(
             "SELECT p.asset_id FROM json_each($2) w
              CROSS JOIN publication p ON p.context_id = $1 AND p.file_name = w.value AND p.present = 1
              UNION
@@ -213,12 +212,11 @@ impl Reads {
     /// Assets that a publish to this context could not have: the next one tries them again.
     pub async fn refused_assets(&self, context: ContextId) -> Result<Vec<AssetId>, StoreError> {
         let mut reader = self.reader().await?;
-        let ids: Vec<i64> =
-            sqlx::query_scalar("SELECT asset_id FROM publish_refused WHERE context_id = $1 ORDER BY asset_id")
-                .bind(context.0)
-                .fetch_all(&mut *reader)
-                .await
-                .map_err(StoreError::doing("look for what could not be published"))?;
+        let ids: Vec<i64> = sql::scalar("SELECT asset_id FROM publish_refused WHERE context_id = $1 ORDER BY asset_id")
+            .bind(context.0)
+            .fetch_all(&mut *reader)
+            .await
+            .map_err(StoreError::doing("look for what could not be published"))?;
         Ok(ids.into_iter().map(AssetId).collect())
     }
 
@@ -229,7 +227,7 @@ impl Reads {
         assets: &[AssetId],
     ) -> Result<HashMap<String, String>, StoreError> {
         let mut reader = self.reader().await?;
-        let rows: Vec<(String, String)> = sqlx::query_as(
+        let rows: Vec<(String, String)> = sql::tuple(
             "SELECT p.file_name, p.blob FROM json_each($2) a
              CROSS JOIN publication p INDEXED BY publication_by_asset ON p.asset_id = a.value AND p.context_id = $1 AND p.present = 1",
         )
@@ -247,7 +245,7 @@ impl Reads {
         context: ContextId,
         assets: &[AssetId],
     ) -> Result<Vec<Publication>, StoreError> {
-        let rows = sqlx::query(
+        let rows = sql::query(
             "SELECT p.* FROM json_each($2) a
              CROSS JOIN publication p INDEXED BY publication_by_asset ON p.asset_id = a.value AND p.context_id = $1 AND p.present = 1
              ORDER BY p.file_name",
@@ -266,7 +264,7 @@ impl Reads {
         company: CompanyId,
         assets: &[AssetId],
     ) -> Result<Vec<(AssetId, AssetId)>, StoreError> {
-        let rows: Vec<(i64, i64)> = sqlx::query_as(
+        let rows: Vec<(i64, i64)> = sql::tuple(
             "SELECT coalesce(a.parent_id, a.id), a.id FROM json_each($2) i
              CROSS JOIN asset a ON a.id = i.value AND +a.company_id = $1",
         )
@@ -305,7 +303,7 @@ impl Reads {
         most: usize,
     ) -> Result<Vec<Publication>, StoreError> {
         // The `+` keeps it from the index of numbers, in which it would have to look at all of them.
-        let rows = sqlx::query(
+        let rows = sql::query(
             "SELECT * FROM publication WHERE context_id = $1 AND file_name > $2 AND present = 1 AND +seq <= $3
              ORDER BY file_name LIMIT $4",
         )
@@ -329,7 +327,7 @@ impl Reads {
         present: bool,
         most: usize,
     ) -> Result<Vec<Publication>, StoreError> {
-        let rows = sqlx::query(
+        let rows = sql::query(
             "SELECT * FROM publication INDEXED BY publication_by_seq
              WHERE context_id = $1 AND (seq, file_name) > ($2, $3) AND seq >= $2 AND seq <= $4 AND present = $5
              ORDER BY seq, file_name LIMIT $6",
@@ -348,7 +346,7 @@ impl Reads {
 
     /// Whether anything changed after a publish.
     pub async fn has_changed_after(&self, context: ContextId, seq: i64) -> Result<bool, StoreError> {
-        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM publication WHERE context_id = $1 AND seq > $2)")
+        sql::scalar("SELECT EXISTS (SELECT 1 FROM publication WHERE context_id = $1 AND seq > $2)")
             .bind(context.0)
             .bind(seq)
             .fetch_one(&mut *self.reader().await?)
@@ -363,7 +361,7 @@ impl Reads {
         after: AssetId,
         most: usize,
     ) -> Result<Vec<AssetId>, StoreError> {
-        let ids: Vec<i64> = sqlx::query_scalar(
+        let ids: Vec<i64> = sql::scalar(
             "SELECT DISTINCT asset_id FROM publication INDEXED BY publication_by_asset
              WHERE asset_id > $2 AND context_id = $1 AND present = 1 ORDER BY asset_id LIMIT $3",
         )
@@ -388,7 +386,7 @@ impl Reads {
                             CROSS JOIN publication p ON p.context_id = $1 AND p.file_name = turn.file_name";
         let begin = turn.wrapping_mul(most).rem_euclid(context.file_count.max(1));
         let begin = if context.file_count > most { begin } else { 0 };
-        let rows = sqlx::query(SOME)
+        let rows = sql::query(SOME)
             .bind(context.id.0)
             .bind(begin)
             .bind(most)
@@ -405,7 +403,7 @@ impl Reads {
         seq: i64,
     ) -> Result<Vec<Publication>, StoreError> {
         let mut reader = self.reader().await?;
-        let rows = sqlx::query(sql)
+        let rows = sql::query(sql)
             .bind(context.0)
             .bind(seq)
             .fetch_all(&mut *reader)
@@ -415,7 +413,7 @@ impl Reads {
     }
 }
 
-fn publication(row: &SqliteRow) -> Result<Publication, StoreError> {
+fn publication(row: &Row) -> Result<Publication, StoreError> {
     Ok(Publication {
         file_name: rows::get(row, "file_name")?,
         asset: AssetId(rows::get(row, "asset_id")?),
@@ -431,7 +429,7 @@ fn publication(row: &SqliteRow) -> Result<Publication, StoreError> {
     })
 }
 
-fn context_state(row: &SqliteRow) -> Result<ContextState, StoreError> {
+fn context_state(row: &Row) -> Result<ContextState, StoreError> {
     Ok(ContextState {
         id: ContextId(rows::get(row, "id")?),
         name: rows::get(row, "name")?,
@@ -445,7 +443,7 @@ fn context_state(row: &SqliteRow) -> Result<ContextState, StoreError> {
     })
 }
 
-fn detail(row: &SqliteRow) -> Result<Option<Value>, StoreError> {
+fn detail(row: &Row) -> Result<Option<Value>, StoreError> {
     let text: Option<&str> = rows::get(row, "detail")?;
     text.map(serde_json::from_str).transpose().map_err(|error| StoreError::corrupt("detail", error))
 }
@@ -470,12 +468,12 @@ impl Known {
 }
 
 async fn metadata_of(
-    reader: &mut SqliteConnection,
+    reader: &mut Connection,
     company: CompanyId,
     context: ContextId,
     assets: &str,
 ) -> Result<Known, StoreError> {
-    let is_asked: Option<bool> = sqlx::query_scalar("SELECT kind = 'Metadata' FROM publish_context WHERE id = $1")
+    let is_asked: Option<bool> = sql::scalar("SELECT kind = 'Metadata' FROM publish_context WHERE id = $1")
         .bind(context.0)
         .fetch_optional(&mut *reader)
         .await
@@ -488,11 +486,8 @@ async fn metadata_of(
 }
 
 /// The members of these sets. `sets` is a JSON array of numbers.
-async fn members_of(
-    reader: &mut SqliteConnection,
-    sets: &str,
-) -> Result<HashMap<AssetId, Vec<MemberState>>, StoreError> {
-    let rows = sqlx::query(
+async fn members_of(reader: &mut Connection, sets: &str) -> Result<HashMap<AssetId, Vec<MemberState>>, StoreError> {
+    let rows = sql::query(
         "SELECT s.set_id, s.row, s.col, a.id, a.name, a.asset_type, a.file_name, a.blob, a.bytes, a.width, a.height,
                 a.trash_state, a.making, f.path, a.info, a.parent_id, 1 AS marked, 0 AS forced_seq
          FROM set_member s JOIN asset a ON a.id = s.asset_id JOIN folder f ON f.id = a.folder_id
@@ -511,7 +506,7 @@ async fn members_of(
     Ok(found)
 }
 
-fn state(row: &SqliteRow) -> Result<AssetState, StoreError> {
+fn state(row: &Row) -> Result<AssetState, StoreError> {
     let (width, height): (Option<u32>, Option<u32>) = (rows::get(row, "width")?, rows::get(row, "height")?);
     let in_trash = rows::constant::<TrashState>(row, "trash_state")? != TrashState::NotInTrash;
     let PictureFacts { video, layer, .. } = rows::json(row, "info")?;

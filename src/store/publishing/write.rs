@@ -2,11 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
-use sqlx::Row;
 
 use super::{Begun, FORGOTTEN_AT_ONCE, PublishStep, Seen, Side, Wanted, WantedFile, Withdrawn};
 use crate::model::id::{AssetId, ContextId, InstanceId};
 use crate::store::effect::Applied;
+use crate::store::sql::{self, Cells};
 use crate::store::{StoreError, Transaction, contexts, numbers, rows};
 
 pub(in crate::store) async fn apply(
@@ -87,7 +87,7 @@ struct Turn {
 
 impl Turn {
     async fn read(tx: &mut Transaction, context: ContextId) -> Result<Self, StoreError> {
-        let row = sqlx::query("SELECT publish_seq, side_a_seq, side_b_seq FROM publish_context WHERE id = $1")
+        let row = sql::query("SELECT publish_seq, side_a_seq, side_b_seq FROM publish_context WHERE id = $1")
             .bind(context.0)
             .fetch_one(tx)
             .await
@@ -128,18 +128,16 @@ impl Turn {
         if held_by_other < self.newest {
             return Ok(self.newest);
         }
-        sqlx::query_scalar(
-            "UPDATE publish_context SET publish_seq = publish_seq + 1 WHERE id = $1 RETURNING publish_seq",
-        )
-        .bind(self.context.0)
-        .fetch_one(tx)
-        .await
-        .map_err(StoreError::doing("withdraw files from a publish"))
+        sql::scalar("UPDATE publish_context SET publish_seq = publish_seq + 1 WHERE id = $1 RETURNING publish_seq")
+            .bind(self.context.0)
+            .fetch_one(tx)
+            .await
+            .map_err(StoreError::doing("withdraw files from a publish"))
     }
 }
 
 async fn begin(tx: &mut Transaction, context: ContextId, run: InstanceId) -> Result<Begun, StoreError> {
-    let forgotten = sqlx::query("DELETE FROM item WHERE instance_id = $1 AND key >= '/begin' AND key < '/begio'")
+    let forgotten = sql::query("DELETE FROM item WHERE instance_id = $1 AND key >= '/begin' AND key < '/begio'")
         .bind(run.0)
         .execute(&mut *tx)
         .await
@@ -147,7 +145,7 @@ async fn begin(tx: &mut Transaction, context: ContextId, run: InstanceId) -> Res
         .rows_affected();
     if forgotten > 0 {
         // To have begun is no headway, however often it happens.
-        sqlx::query(
+        sql::query(
             "UPDATE instance SET items_done = items_done - $2, error_count = 0, transfer_error_count = 0,
                                  items_at_claim = items_done - $2 + 1
              WHERE id = $1",
@@ -158,7 +156,7 @@ async fn begin(tx: &mut Transaction, context: ContextId, run: InstanceId) -> Res
         .await
         .map_err(StoreError::doing("begin a publish anew"))?;
     }
-    let row = sqlx::query(
+    let row = sql::query(
         "UPDATE publish_context SET publish_seq = publish_seq + 1 WHERE id = $1
          RETURNING publish_seq, scanned_seq, (SELECT change_seq FROM company WHERE company.id = company_id) AS until",
     )
@@ -195,7 +193,7 @@ async fn record(
     let files = Value::from(files).to_string();
     let before = present(tx, context, &assets, &files).await?;
     // First what leaves: two assets may have swapped their names.
-    sqlx::query(
+    sql::query(
         "UPDATE publication INDEXED BY publication_by_asset SET present = 0, seq = $2, published_at = $5
          WHERE context_id = $1 AND present = 1 AND asset_id IN (SELECT value FROM json_each($3))
            AND (file_name, asset_id) NOT IN (SELECT value ->> 0, value ->> 1 FROM json_each($4))",
@@ -208,7 +206,7 @@ async fn record(
     .execute(&mut *tx)
     .await
     .map_err(StoreError::doing("write down what leaves a publish"))?;
-    sqlx::query(
+    sql::query(
         "INSERT INTO publication (context_id, file_name, asset_id, asset_name, file_type, detail, blob, bytes, present,
                                   seq, published_at)
          SELECT $1, f.value ->> 0, a.id, f.value ->> 5, f.value ->> 6, f.value ->> 7, f.value ->> 2, f.value ->> 3, 1, $2, $4
@@ -231,7 +229,7 @@ async fn record(
     .await
     .map_err(StoreError::doing("write down what is published"))?;
     let after = present(tx, context, &assets, &files).await?;
-    sqlx::query("UPDATE publish_context SET file_count = file_count + $2 WHERE id = $1")
+    sql::query("UPDATE publish_context SET file_count = file_count + $2 WHERE id = $1")
         .bind(context.0)
         .bind(after - before)
         .execute(tx)
@@ -249,7 +247,7 @@ async fn note_refused(
 ) -> Result<(), StoreError> {
     let doing = "note what could not be published";
     let had: Vec<AssetId> = wanted.iter().map(|wanted| wanted.asset).collect();
-    sqlx::query("DELETE FROM publish_refused WHERE context_id = $1 AND asset_id IN (SELECT value FROM json_each($2))")
+    sql::query("DELETE FROM publish_refused WHERE context_id = $1 AND asset_id IN (SELECT value FROM json_each($2))")
         .bind(context.0)
         .bind(json!(had).to_string())
         .execute(&mut *tx)
@@ -259,7 +257,7 @@ async fn note_refused(
         return Ok(());
     }
     // Who is gone meanwhile is not waited for.
-    sqlx::query(
+    sql::query(
         "INSERT INTO publish_refused (context_id, asset_id)
          SELECT $1, a.id FROM json_each($2) f CROSS JOIN asset a ON a.id = f.value WHERE true ON CONFLICT DO NOTHING",
     )
@@ -279,7 +277,7 @@ async fn withdraw(
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let names: Vec<&str> = withdrawn.iter().map(|file| file.file_name.as_str()).collect();
-    let gone = sqlx::query(
+    let gone = sql::query(
         "UPDATE publication SET present = 0, seq = $2, published_at = $4
          WHERE context_id = $1 AND present = 1 AND file_name IN (SELECT value FROM json_each($3))",
     )
@@ -291,7 +289,7 @@ async fn withdraw(
     .await
     .map_err(StoreError::doing("withdraw files from a publish"))?
     .rows_affected();
-    sqlx::query("UPDATE publish_context SET file_count = file_count - $2 WHERE id = $1")
+    sql::query("UPDATE publish_context SET file_count = file_count - $2 WHERE id = $1")
         .bind(context.0)
         .bind(i64::try_from(gone).unwrap_or(i64::MAX))
         .execute(&mut *tx)
@@ -307,7 +305,7 @@ async fn note_seen(tx: &mut Transaction, context: ContextId, seen: &[Seen]) -> R
     }
     let seen: Vec<Value> = seen.iter().map(|seen| json!([seen.file_name, seen.blob, seen.stamp])).collect();
     // All of them are there: an UPDATE could not say that the list comes first.
-    sqlx::query(
+    sql::query(
         "INSERT INTO publication (context_id, file_name, asset_id, blob, bytes, present, seq, published_at, stamp)
          SELECT p.context_id, p.file_name, p.asset_id, p.blob, p.bytes, p.present, p.seq, p.published_at, f.value ->> 2
          FROM json_each($2) f
@@ -323,7 +321,7 @@ async fn note_seen(tx: &mut Transaction, context: ContextId, seen: &[Seen]) -> R
 }
 
 async fn parted(tx: &mut Transaction, context: ContextId) -> Result<(), StoreError> {
-    sqlx::query("UPDATE publish_context SET owns_files = 1 WHERE id = $1")
+    sql::query("UPDATE publish_context SET owns_files = 1 WHERE id = $1")
         .bind(context.0)
         .execute(tx)
         .await
@@ -333,7 +331,7 @@ async fn parted(tx: &mut Transaction, context: ContextId) -> Result<(), StoreErr
 
 /// How many files there are among those that these assets have or want.
 async fn present(tx: &mut Transaction, context: ContextId, assets: &str, files: &str) -> Result<i64, StoreError> {
-    sqlx::query_scalar(
+    sql::scalar(
         "SELECT count(*) FROM (
              SELECT p.file_name FROM json_each($2) a
              CROSS JOIN publication p INDEXED BY publication_by_asset ON p.asset_id = a.value AND p.context_id = $1 AND p.present = 1
@@ -355,7 +353,7 @@ async fn set_side(tx: &mut Transaction, context: ContextId, side: Side, seq: i64
         Side::A => "UPDATE publish_context SET side_a_seq = $2 WHERE id = $1",
         Side::B => "UPDATE publish_context SET side_b_seq = $2 WHERE id = $1",
     };
-    sqlx::query(sql)
+    sql::query(sql)
         .bind(context.0)
         .bind(seq)
         .execute(tx)
@@ -367,7 +365,7 @@ async fn set_side(tx: &mut Transaction, context: ContextId, side: Side, seq: i64
 /// Forgets what no longer is published once both trees and a log know: some of it, how many.
 async fn forget(tx: &mut Transaction, context: ContextId) -> Result<u64, StoreError> {
     let known = known_to_all(tx, context).await?;
-    let forgotten = sqlx::query(
+    let forgotten = sql::query(
         "DELETE FROM publication WHERE context_id = $1 AND file_name IN (
              SELECT file_name FROM publication INDEXED BY publication_gone
              WHERE context_id = $1 AND present = 0 AND seq <= $2 ORDER BY seq LIMIT $3)",
@@ -382,7 +380,7 @@ async fn forget(tx: &mut Transaction, context: ContextId) -> Result<u64, StoreEr
 }
 
 async fn known_to_all(tx: &mut Transaction, context: ContextId) -> Result<i64, StoreError> {
-    sqlx::query("SELECT min(side_a_seq, side_b_seq, told_seq) FROM publish_context WHERE id = $1")
+    sql::query("SELECT min(side_a_seq, side_b_seq, told_seq) FROM publish_context WHERE id = $1")
         .bind(context.0)
         .fetch_one(tx)
         .await
@@ -391,7 +389,7 @@ async fn known_to_all(tx: &mut Transaction, context: ContextId) -> Result<i64, S
 }
 
 async fn told(tx: &mut Transaction, context: ContextId, seq: i64) -> Result<(), StoreError> {
-    sqlx::query("UPDATE publish_context SET told_seq = max(told_seq, $2) WHERE id = $1")
+    sql::query("UPDATE publish_context SET told_seq = max(told_seq, $2) WHERE id = $1")
         .bind(context.0)
         .bind(seq)
         .execute(tx)
@@ -401,7 +399,7 @@ async fn told(tx: &mut Transaction, context: ContextId, seq: i64) -> Result<(), 
 }
 
 async fn looked(tx: &mut Transaction, context: ContextId, until: i64) -> Result<(), StoreError> {
-    sqlx::query("UPDATE publish_context SET scanned_seq = max(scanned_seq, $2) WHERE id = $1")
+    sql::query("UPDATE publish_context SET scanned_seq = max(scanned_seq, $2) WHERE id = $1")
         .bind(context.0)
         .bind(until)
         .execute(tx)
@@ -420,7 +418,7 @@ async fn shown(tx: &mut Transaction, context: ContextId, side: Side, now: DateTi
             "UPDATE publish_context SET live_side = 'b', shown_seq = side_b_seq, last_publish_at = $2 WHERE id = $1"
         }
     };
-    sqlx::query(sql)
+    sql::query(sql)
         .bind(context.0)
         .bind(now.timestamp_millis())
         .execute(tx)
