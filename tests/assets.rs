@@ -381,7 +381,10 @@ async fn arriving_files_replace_number_or_skip() {
 
     let name = || "shoe".to_owned();
     let same = file("A", "shoe.jpg", false).await;
-    assert!(matches!(&same, Filed::Duplicate(known) if known.id == asset && known.name == name()), "{same:?}");
+    assert!(
+        matches!(&same, Filed::Duplicate { asset: known, .. } if known.id == asset && known.name == name()),
+        "{same:?}"
+    );
     let Filed::LeftOut(there) = file("B", "shoe.jpg", false).await else { panic!("other content") };
     assert_eq!((there.id, there.bytes, there.folder.as_str()), (asset, 10, "A"));
     assert_eq!(

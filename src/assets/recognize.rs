@@ -67,6 +67,11 @@ pub enum Promise {
     Film,
 }
 
+/// Whether films are called so.
+pub fn is_film(extension: &str) -> bool {
+    promise(extension) == Some(Promise::Film)
+}
+
 fn promise(extension: &str) -> Option<Promise> {
     if SHARED.contains(&extension) {
         return None;

@@ -253,19 +253,41 @@ impl Filing {
     }
 
     /// A file that an asset has already. Parts of it that nobody came to the end of are made now.
-    async fn skip(&self, context: &Context, mut incoming: Incoming, asset: &Kin) -> Result<(), Failure> {
-        let (key, goes_on) = (incoming.key.clone(), asset.made == Made::Unfinished);
-        if goes_on {
-            process::note_unfinished(&mut incoming.stamp, asset);
-        }
+    async fn skip(&self, context: &Context, incoming: Incoming, asset: &Kin) -> Result<(), Failure> {
+        let key = incoming.key.clone();
         let is_asked = process::asks_for_parts(&incoming.name.extension, &self.processing);
-        let (counters, lines) = duplicate(&incoming, asset, is_asked);
-        commit(context, incoming, counters, lines).await?;
-        if goes_on { self.make_parts(context, asset.id, &asset.blob, &key).await } else { Ok(()) }
+        let effect = match asset.made {
+            Made::Unfinished if is_asked => Effect::GoOn { asset: asset.id, run: context.run.fence.instance },
+            Made::Nothing | Made::Unfinished | Made::All => Effect::Nothing,
+        };
+        let known = asset.clone();
+        let report = move |applied: &Applied| {
+            let goes_on = matches!(applied, Applied::GoesOn(true));
+            let (mut counters, more) = duplicate(&incoming, &known, is_asked, goes_on);
+            let mut lines = incoming.history;
+            lines.extend(more);
+            counters.warning += warnings_among(&lines);
+            let mut result = incoming.stamp;
+            if goes_on {
+                process::note_unfinished(&mut result, &known);
+            }
+            ItemReport { result, counters, lines, ..ItemReport::default() }
+        };
+        match context.commit(Item(key.clone()), effect, report).await? {
+            Some(Applied::GoesOn(true)) => self.make_parts(context, asset.id, (&asset.blob, true), &key).await,
+            _ => Ok(()),
+        }
     }
 
-    async fn make_parts(&self, context: &Context, asset: AssetId, blob: &str, key: &str) -> Result<(), Failure> {
-        self.processing.make_parts(context, &self.workshop, (asset, Some(blob)), key).await
+    async fn make_parts(
+        &self,
+        context: &Context,
+        asset: AssetId,
+        (blob, keeps): (&str, bool),
+        key: &str,
+    ) -> Result<(), Failure> {
+        let filed = process::Filed { asset, blob: Some(blob), keeps };
+        self.processing.make_parts(context, &self.workshop, filed, key).await
     }
 
     /// What goes over from the asset that the file replaces, such as a crop, may have changed while it was made: then it is made
@@ -280,10 +302,10 @@ impl Filing {
                     if process::parts_of(format) == Parts::None {
                         return Ok(());
                     }
-                    return self.make_parts(context, filed.asset(), &blob.id, &key).await;
+                    return self.make_parts(context, filed.asset(), (&blob.id, false), &key).await;
                 }
-                Some(Applied::Filed(Filed::Duplicate(asset))) if asset.made == Made::Unfinished => {
-                    return self.make_parts(context, asset.id, &asset.blob, &key).await;
+                Some(Applied::Filed(Filed::Duplicate { asset, goes_on: true })) => {
+                    return self.make_parts(context, asset.id, (&asset.blob, true), &key).await;
                 }
                 _ => return Ok(()),
             }
@@ -394,21 +416,17 @@ pub fn warnings_among(lines: &[LogLine]) -> i64 {
 }
 
 /// Its content is there already.
-/// `is_asked`: for pages or renditions of it.
-fn duplicate(incoming: &Incoming, asset: &Kin, is_asked: bool) -> (Counters, Vec<LogLine>) {
+/// `is_asked`: for parts of it. `goes_on`: with those that another job left out.
+fn duplicate(incoming: &Incoming, asset: &Kin, is_asked: bool, goes_on: bool) -> (Counters, Vec<LogLine>) {
     let (shown, name) = (incoming.shown.clone(), asset.name.clone());
     let message = Message::new("duplicate-skipped").with("file", shown.clone()).with("asset", name.clone());
     let mut lines = vec![LogLine::new(LogType::DuplicateSkipped, message)];
-    // Where all that was made of it was removed on purpose, that is what the order asks for once more.
-    match asset.made {
-        Made::Nothing if is_asked => {
-            let message = Message::new("duplicate-without-parts").with("file", shown).with("asset", name.clone());
-            lines.push(LogLine::new(LogType::UploadWarning, message));
-        }
-        Made::Unfinished if is_asked => {
-            lines.push(LogLine::new(LogType::JobInfo, Message::new("parts-go-on").with("asset", name.clone())));
-        }
-        Made::Nothing | Made::Unfinished | Made::Parts => {}
+    if goes_on {
+        lines.push(LogLine::new(LogType::JobInfo, Message::new("parts-go-on").with("asset", name.clone())));
+    }
+    if asset.made == Made::Nothing && is_asked && process::always_has_parts(&incoming.name.extension) {
+        let message = Message::new("duplicate-without-parts").with("file", shown).with("asset", name.clone());
+        lines.push(LogLine::new(LogType::UploadWarning, message));
     }
     let about = |line: LogLine| line.about(Some(asset.id), name.clone(), FileType::NoType);
     (Counters { duplicate: 1, ..Counters::default() }, lines.into_iter().map(about).collect())
@@ -442,7 +460,7 @@ struct Told {
     mode: OverwriteMode,
     incoming: Incoming,
     ready: Ready,
-    /// Pages or renditions are.
+    /// Parts of it are.
     is_asked: bool,
 }
 
@@ -503,9 +521,9 @@ impl Told {
                     lines.push(self.line(LogType::UploadWarning, name, message));
                 }
             }
-            Filed::Duplicate(asset) => {
+            Filed::Duplicate { asset, goes_on } => {
                 let more;
-                (counters, more) = duplicate(&self.incoming, asset, self.is_asked);
+                (counters, more) = duplicate(&self.incoming, asset, self.is_asked, *goes_on);
                 lines.extend(more);
             }
             Filed::LeftOut(asset) => {
@@ -523,9 +541,7 @@ impl Told {
         if filed.is_master() {
             process::note_parent(&mut result, filed.asset(), &self.ready.master.blob, self.ready.format);
         }
-        if let Filed::Duplicate(asset) = filed
-            && asset.made == Made::Unfinished
-        {
+        if let Filed::Duplicate { asset, goes_on: true } = filed {
             process::note_unfinished(&mut result, asset);
         }
         ItemReport { result, counters, lines, ..ItemReport::default() }

@@ -87,7 +87,7 @@ pub async fn make_layers(
     processing: &Processing,
 ) -> Result<(), Failure> {
     let Some(plan) = Plan::of(&processing.options) else { return Ok(()) };
-    let done = context.done_below(&parent.prefix).await?;
+    let done = parent.done(context).await?;
     if process::is_over(&done) {
         return Ok(());
     }

@@ -57,7 +57,7 @@ pub async fn make_leaves(
     if processing.tiff_pages == TiffPages::First {
         return Ok(());
     }
-    let done = context.done_below(&parent.prefix).await?;
+    let done = parent.done(context).await?;
     if process::is_over(&done) {
         return Ok(());
     }

@@ -255,7 +255,7 @@ pub async fn make_pages(
     counted: Counted,
 ) -> Result<(), Failure> {
     let Some(plan) = Plan::of(parent.format, &processing.options) else { return Ok(()) };
-    let done = context.done_below(&parent.prefix).await?;
+    let done = parent.done(context).await?;
     if process::is_over(&done) {
         return Ok(());
     }
@@ -673,8 +673,13 @@ impl Work<'_> {
         self.parent.commit(self.context, KEY, effect, report).await
     }
 
+    /// Who makes a thumbnail makes no pages that others have left out.
     async fn end(&self, report: ItemReport) -> Result<(), Failure> {
-        self.parent.end(self.context, report).await
+        if self.plan.process == PageProcess::Rasterize {
+            return self.parent.end(self.context, report).await;
+        }
+        self.parent.commit(self.context, process::END, Effect::Nothing, move |_| report).await?;
+        Ok(())
     }
 }
 

@@ -39,7 +39,7 @@ use crate::model::metadata::{Field, FieldDefinition, MetadataUpdate, NoField, Up
 use crate::model::name::FileName;
 use crate::model::outcome::Counters;
 use crate::model::overwrite::Kin;
-use crate::store::assets::arrival::Filed;
+use crate::store::assets::arrival;
 use crate::store::assets::marking::{Follows, Marking};
 use crate::store::assets::parts::PartsGone;
 use crate::store::assets::sets::{Gathered, Origin};
@@ -297,8 +297,8 @@ pub fn brings_forth(format: Format, processing: &Processing) -> &'static [&'stat
 }
 
 /// The line about a part that got a number because its name was taken.
-pub fn numbered(file: &str, wanted: &str, filed: &Filed) -> Option<Message> {
-    let Filed::AddedWithNumber { name, .. } = filed else { return None };
+pub fn numbered(file: &str, wanted: &str, filed: &arrival::Filed) -> Option<Message> {
+    let arrival::Filed::AddedWithNumber { name, .. } = filed else { return None };
     let message = Message::new("duplicate-renamed").with("file", file).with("asset", wanted).with("name", name.clone());
     Some(message)
 }
@@ -317,18 +317,22 @@ pub fn lines_of_set(wanted: &str, made: LogLine, gathered: &Gathered, file_type:
 }
 
 /// The line about a part that lay in the trash, for somebody may have put it there, or that is not marked as its asset is, or as it was.
-pub fn came_back(filed: &Filed) -> Option<Message> {
+pub fn came_back(filed: &arrival::Filed) -> Option<Message> {
     let (name, said) = match filed {
-        Filed::Updated { name, came_back: Some(Follows::All), .. } => (name, "part-came-back"),
-        Filed::Updated { name, came_back: Some(Follows::ButWithdrawn), .. } => (name, "part-came-back-unmarked"),
-        Filed::Updated { name, came_back: Some(Follows::Unmarked), .. } => (name, "part-came-back-lost-marks"),
-        Filed::Added { name, follows: Follows::ButWithdrawn, .. }
-        | Filed::AddedWithNumber { name, follows: Follows::ButWithdrawn, .. } => (name, "part-made-unmarked"),
-        Filed::Added { name, follows: Follows::NotReady, .. }
-        | Filed::AddedWithNumber { name, follows: Follows::NotReady, .. } => (name, "part-made-not-ready"),
-        Filed::Added { name, follows: Follows::BesideWithdrawn, .. }
-        | Filed::AddedWithNumber { name, follows: Follows::BesideWithdrawn, .. } => (name, "part-made-beside-unmarked"),
-        Filed::Updated { name, came_back: Some(Follows::BesideWithdrawn), .. } => {
+        arrival::Filed::Updated { name, came_back: Some(Follows::All), .. } => (name, "part-came-back"),
+        arrival::Filed::Updated { name, came_back: Some(Follows::ButWithdrawn), .. } => {
+            (name, "part-came-back-unmarked")
+        }
+        arrival::Filed::Updated { name, came_back: Some(Follows::Unmarked), .. } => (name, "part-came-back-lost-marks"),
+        arrival::Filed::Added { name, follows: Follows::ButWithdrawn, .. }
+        | arrival::Filed::AddedWithNumber { name, follows: Follows::ButWithdrawn, .. } => (name, "part-made-unmarked"),
+        arrival::Filed::Added { name, follows: Follows::NotReady, .. }
+        | arrival::Filed::AddedWithNumber { name, follows: Follows::NotReady, .. } => (name, "part-made-not-ready"),
+        arrival::Filed::Added { name, follows: Follows::BesideWithdrawn, .. }
+        | arrival::Filed::AddedWithNumber { name, follows: Follows::BesideWithdrawn, .. } => {
+            (name, "part-made-beside-unmarked")
+        }
+        arrival::Filed::Updated { name, came_back: Some(Follows::BesideWithdrawn), .. } => {
             (name, "part-came-back-beside-unmarked")
         }
         _ => return None,
@@ -342,7 +346,7 @@ fn log_type_of(came_back: &Message) -> LogType {
 }
 
 /// The report of an image that was made of a file: `processed` is the line that says so, `notes` are what is to be said of it.
-pub fn report_of_part(filed: &Filed, processed: Message, notes: Vec<Message>) -> ItemReport {
+pub fn report_of_part(filed: &arrival::Filed, processed: Message, notes: Vec<Message>) -> ItemReport {
     let about = |log_type, message| {
         LogLine::new(log_type, message).about(Some(filed.asset()), filed.name(), FileType::MasterImage)
     };
@@ -435,9 +439,33 @@ pub struct Parent {
     pub bytes: u64,
     pub blob: String,
     pub format: Format,
+    /// What is there of it stays as it is.
+    pub keeps: bool,
+}
+
+/// An asset whose parts are to be made.
+#[derive(Debug, Clone, Copy)]
+pub struct Filed<'a> {
+    pub asset: AssetId,
+    /// The master that was filed; an earlier version of the program did not note that.
+    pub blob: Option<&'a str>,
+    /// Only what is not there is to be made.
+    pub keeps: bool,
 }
 
 impl Parent {
+    /// Its items that are done, and what need not be made because it is there.
+    pub async fn done(&self, context: &Context) -> Result<BTreeMap<String, Value>, Failure> {
+        let mut done = context.done_below(&self.prefix).await?;
+        if self.keeps {
+            let made = context.reads().parts_made_of(context.run.company, self.asset, &self.blob).await?;
+            for (key, asset) in made {
+                done.entry(key).or_insert_with(|| json!({ "asset": asset }));
+            }
+        }
+        Ok(done)
+    }
+
     /// Of lines about it.
     pub fn file_type(&self) -> FileType {
         match (parts_of(self.format), self.format) {
@@ -506,6 +534,8 @@ impl Parent {
 /// In the result of an item: the asset whose parts are to be made, and the master that they are to be made of.
 const PARENT: &str = "parent";
 const PARENT_BLOB: &str = "parent_blob";
+/// In it as well: only what is not there is to be made.
+const KEEPS: &str = "keeps";
 
 /// Notes in the result of a master's item that it may bring forth parts.
 pub fn note_parent(result: &mut Value, asset: AssetId, blob: &str, format: Format) {
@@ -515,20 +545,29 @@ pub fn note_parent(result: &mut Value, asset: AssetId, blob: &str, format: Forma
     }
 }
 
-/// The same of an asset whose parts an earlier job did not come to the end of.
+/// The same of an asset whose parts an earlier job left out. Those that are there stay as they are.
 pub fn note_unfinished(result: &mut Value, asset: &Kin) {
     if let Value::Object(result) = result {
         result.insert(PARENT.to_owned(), json!(asset.id));
         result.insert(PARENT_BLOB.to_owned(), json!(asset.blob));
+        result.insert(KEEPS.to_owned(), json!(true));
     }
 }
 
-/// Whether the options ask for pages of a document, or renditions of a film, that is called so: what has them whatever it is.
+/// Whether the options ask for parts of a file that is called so.
 pub fn asks_for_parts(extension: &str, processing: &Processing) -> bool {
+    format_of(extension).is_some_and(|format| !brings_forth(format, processing).is_empty())
+}
+
+/// Whether such a file has parts whatever it is: pages of a document, renditions of a film.
+pub fn always_has_parts(extension: &str) -> bool {
+    format_of(extension).is_some_and(|format| matches!(format.family(), Family::Pages | Family::Film))
+}
+
+fn format_of(extension: &str) -> Option<Format> {
     let extension = extension.to_ascii_lowercase();
-    let format = Format::all().find(|format| format.extensions().contains(&extension.as_str()));
-    let format = format.filter(|format| matches!(format.family(), Family::Pages | Family::Film));
-    format.is_some_and(|format| !brings_forth(format, processing).is_empty())
+    let by_name = Format::all().find(|format| format.extensions().contains(&extension.as_str()));
+    by_name.or_else(|| recognize::is_film(&extension).then_some(Format::Video))
 }
 
 impl Processing {
@@ -541,12 +580,13 @@ impl Processing {
     ) -> Result<(), Failure> {
         let parent = |(key, result): (&String, &Value)| {
             let blob = result.get(PARENT_BLOB).and_then(Value::as_str).map(str::to_owned);
-            Some((AssetId(result.get(PARENT)?.as_i64()?), key.clone(), blob))
+            let keeps = result.get(KEEPS).is_some();
+            Some((AssetId(result.get(PARENT)?.as_i64()?), key.clone(), blob, keeps))
         };
-        let mut parents: Vec<(AssetId, String, Option<String>)> = done.iter().filter_map(parent).collect();
+        let mut parents: Vec<(AssetId, String, Option<String>, bool)> = done.iter().filter_map(parent).collect();
         parents.sort();
-        for (asset, key, blob) in parents {
-            self.make_parts(context, workshop, (asset, blob.as_deref()), &key).await?;
+        for (asset, key, blob, keeps) in parents {
+            self.make_parts(context, workshop, Filed { asset, blob: blob.as_deref(), keeps }, &key).await?;
         }
         Ok(())
     }
@@ -557,8 +597,7 @@ impl Processing {
         &self,
         context: &Context,
         workshop: &Workshop,
-        // The asset, and the master that was filed; an earlier version of the program did not note that.
-        (asset, filed): (AssetId, Option<&str>),
+        Filed { asset, blob: filed, keeps }: Filed<'_>,
         key: &str,
     ) -> Result<(), Failure> {
         context.checkpoint()?;
@@ -591,6 +630,7 @@ impl Processing {
             prefix: format!("{key}\n"),
             asset,
             format,
+            keeps,
             name: known.name,
             file_name: known.file_name,
             folder: known.folder,

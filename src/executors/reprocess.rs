@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::context::ROUNDS;
 use super::pictures::{Ready, Unmade};
-use super::process::{self, Processing, Subject};
+use super::process::{self, Filed, Processing, Subject};
 use super::settings::Room;
 use super::{Bytes, Context, Executor, Failure, Item, Workshop, options, reason};
 use crate::assets::blobs::Blob;
@@ -112,7 +112,7 @@ impl ReprocessAssets {
             match self.commit(context, processing, done).await? {
                 Some(Applied::Overtaken(_)) => {}
                 Some(Applied::Derived(asset)) => {
-                    let filed = (asset, blob.as_deref());
+                    let filed = Filed { asset, blob: blob.as_deref(), keeps: false };
                     return processing.make_parts(context, &self.workshop, filed, &asset.to_string()).await;
                 }
                 _ => return Ok(()),

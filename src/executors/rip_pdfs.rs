@@ -125,6 +125,7 @@ fn parent(asset: AssetId, known: KnownAsset, format: Format) -> Parent {
         bytes: known.master.bytes,
         blob: known.master.blob,
         format,
+        keeps: false,
     }
 }
 

@@ -192,7 +192,7 @@ pub async fn make_renditions(
     if presets.is_empty() {
         return Ok(());
     }
-    let done = context.done_below(&parent.prefix).await?;
+    let done = parent.done(context).await?;
     if process::is_over(&done) {
         return Ok(());
     }

@@ -100,10 +100,12 @@ impl FromStr for SameName {
 /// What there is of the pages, layers or renditions of an asset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Made {
+    /// There are none, and none were ordered.
     Nothing,
-    /// A job was to make them and did not come to their end.
+    /// A job is to make them, or was, and has not come to their end.
     Unfinished,
-    Parts,
+    /// All that was ordered, if it could be made.
+    All,
 }
 
 /// An asset that has the name of a file, or whose own file came under that name and got a number.

@@ -44,6 +44,8 @@ pub enum Effect {
     Page { part: Box<Part>, derived: Vec<Derived>, text: Box<PageText> },
     /// Parts whose keys begin so are these and no others, of this master: the rest goes to the trash.
     KeepParts { company: CompanyId, parent: AssetId, parent_blob: String, prefix: String, keys: Vec<String> },
+    /// The run goes on with parts of an asset, if another left them out.
+    GoOn { asset: AssetId, run: InstanceId },
     /// All that was ordered of this master was made.
     PartsMade { parent: AssetId, parent_blob: String },
     /// An asset in the trash brings nothing forth: what was made of another master than this goes there too.
@@ -82,6 +84,8 @@ pub enum Applied {
     /// The asset is no longer what this was computed from: nothing was written, and the item is not done. It is to be done
     /// again from what is there now.
     Overtaken(AssetId),
+    /// Whether it goes on with the parts of an asset.
+    GoesOn(bool),
     PublishBegun(Begun),
     Grown(Grown),
     /// So many rows.
@@ -113,6 +117,7 @@ impl Applied {
         match self {
             Self::Nothing
             | Self::Held
+            | Self::GoesOn(_)
             | Self::PublishBegun(_)
             | Self::Removed(_)
             | Self::PartsGone(_)
@@ -146,7 +151,7 @@ impl Effect {
             Self::KeepSheet { .. } | Self::Describe { .. } => Some(LogType::MetadataFailure),
             Self::Export(_) => Some(LogType::ExportJobRenderFileError),
             Self::Cleanup(_) => Some(LogType::CleanupFailure),
-            Self::Nothing | Self::PartsMade { .. } | Self::Publish(_) => None,
+            Self::Nothing | Self::GoOn { .. } | Self::PartsMade { .. } | Self::Publish(_) => None,
         }
     }
 
@@ -159,7 +164,7 @@ impl Effect {
             Self::Grow(growth) => (None, Some(growth.name.clone())),
             Self::KeepSheet { path, .. } => (None, Some(path.clone())),
             Self::Reprocess { replacement, .. } => (Some(replacement.asset), replacement.file_name.clone()),
-            Self::Derive { asset, .. } => (Some(*asset), None),
+            Self::Derive { asset, .. } | Self::GoOn { asset, .. } => (Some(*asset), None),
             Self::KeepParts { parent, .. } | Self::PartsMade { parent, .. } | Self::LeaveParts { parent, .. } => {
                 (Some(*parent), None)
             }
@@ -205,6 +210,7 @@ impl Effect {
                 }
                 parts::keep_only(tx, company, parent, &prefix, &keys, now).await.map(Applied::PartsGone)
             }
+            Self::GoOn { asset, run } => Ok(Applied::GoesOn(parts::take_over(tx, asset, run).await?)),
             Self::PartsMade { parent, parent_blob } => {
                 parts::note_made(tx, parent, &parent_blob).await?;
                 Ok(Applied::Nothing)

@@ -908,6 +908,48 @@ const DEFAULTS: &[Sheet] = &[
         ..PLAIN
     },
     Sheet {
+        name: "default-shading",
+        content: "20 20 160 70 re W n /A sh",
+        resources: "/Shading<</A<</ShadingType 2/ColorSpace/DeviceRGB/Coords[20 0 180 0]/Extend[true true]\
+                    /Function<</FunctionType 2/Domain[0 1]/C0[0.2 0.2 0.9]/C1[0.2 0.9 0.2]/N 1>>>>>>\
+                    /ColorSpace<</DefaultRGB[/CalRGB<</WhitePoint[0.9505 1 1.089]/Gamma[1 1 1]\
+                    /Matrix[0.4124 0.2126 0.0193 0.3576 0.7152 0.1192 0.1805 0.0722 0.9505]>>]>>",
+        by: &[Poppler],
+        ..PLAIN
+    },
+    Sheet {
+        name: "default-alias",
+        content: "/C cs 0.2 0.6 0.4 sc 20 20 160 70 re f",
+        resources: "/ColorSpace<</C/DeviceRGB/DefaultRGB[/CalRGB<</WhitePoint[0.9505 1 1.089]/Gamma[1 1 1]\
+                    /Matrix[0.4124 0.2126 0.0193 0.3576 0.7152 0.1192 0.1805 0.0722 0.9505]>>]>>",
+        by: &[Poppler],
+        ..PLAIN
+    },
+    Sheet {
+        name: "default-indexed",
+        content: "160 0 0 70 20 20 cm /X Do",
+        resources: "/XObject<</X 10 0 R>>/ColorSpace<</DefaultRGB[/CalRGB<</WhitePoint[0.9505 1 1.089]/Gamma[1 1 1]\
+                    /Matrix[0.4124 0.2126 0.0193 0.3576 0.7152 0.1192 0.1805 0.0722 0.9505]>>]>>",
+        objects: &[(
+            "/Type/XObject/Subtype/Image/Width 2/Height 2/BitsPerComponent 8/ColorSpace[/Indexed/DeviceRGB 1<3366993399CC>]",
+            Some("\x01\x01\x01\x01"),
+        )],
+        by: &[Poppler],
+        ..PLAIN
+    },
+    Sheet {
+        name: "default-in-form",
+        content: "/X Do",
+        resources: "/XObject<</X 10 0 R>>/ColorSpace<</DefaultRGB[/CalRGB<</WhitePoint[0.9505 1 1.089]/Gamma[1 1 1]\
+                    /Matrix[0.4124 0.2126 0.0193 0.3576 0.7152 0.1192 0.1805 0.0722 0.9505]>>]>>",
+        objects: &[(
+            "/Type/XObject/Subtype/Form/BBox[0 0 200 200]/Resources<</ExtGState<<>>>>",
+            Some("0.2 0.6 0.4 rg 20 20 160 70 re f"),
+        )],
+        by: &[Poppler],
+        ..PLAIN
+    },
+    Sheet {
         name: "default-gray",
         content: "0.5 g 20 20 160 70 re f",
         resources: "/ColorSpace<</DefaultGray[/Separation/Ink/DeviceRGB<</FunctionType 2/Domain[0 1]/C0[1 1 1]/C1[1 0 0]/N 1>>]>>",
@@ -1002,7 +1044,7 @@ async fn what_no_program_draws_right_is_said() {
         .collect();
     let expected = [
         ("outline.pdf", "what is filled and stroked at once"),
-        ("letters.pdf", "letters of a Type 3 font are outlined"),
+        ("letters.pdf", "letters of a Type 3 font may be outlined"),
         ("deep.pdf", "not all of its groups and masks were looked at"),
         ("short.pdf", "a colour space is not one that can be read"),
         ("unknown.pdf", "a colour space is not one that can be read"),

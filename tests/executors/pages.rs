@@ -504,21 +504,41 @@ async fn a_document_that_is_there_gets_the_pages_that_a_stopped_job_left_out() {
     let stop = CancellationToken::new();
     let context = world.context(&claimed, stop.clone());
     let executor = world.registry().executor(&claimed.spec);
+    let mut beside = None;
     let watch = async {
         while pages().await == 0 {}
         stop.cancel();
+        // While that job is at work nobody else makes its pages.
+        beside = Some(world.run(kind, order.clone()).await.succeeded());
     };
     let (result, ()) = tokio::join!(executor.run(&context), watch);
     assert_eq!(result, Err(Failure::Interrupted));
+    let beside = beside.unwrap();
+    assert_eq!((beside.counters.duplicate, beside.counters.part), (1, 0), "{}", beside.text());
     world.finish(claimed.fence, Err(Failure::Interrupted), 1).await;
     let drawn = pages().await;
     assert!((1..20).contains(&drawn), "{drawn}");
 
-    let again = world.run(kind, order.clone()).await.succeeded();
+    // A thumbnail is none of its pages.
+    let mut thumbnail = directory("in");
+    thumbnail["pdfOptions"] = json!({ "process": "Thumbnail" });
+    world.run(kind, thumbnail).await.succeeded();
+    let book = crate::publish::asset(&world, "book").await;
+    let rip = json!({ "pdfHandleArray": [format!("a|{book}")], "pdfOptions": { "process": "Thumbnail" }, "emailSetting": "None" });
+    world.run(JobKind::RipPdfs, rip).await.succeeded();
+    assert_eq!(pages().await, drawn);
+
+    // Those that are there stay as they are, whatever is ordered now.
+    let mut larger = order.clone();
+    larger["pdfOptions"]["resolution"] = json!(72);
+    let again = world.run(kind, larger).await.succeeded();
     assert_eq!(pages().await, 20, "{}", again.text());
+    let sizes = world.query("SELECT width, count(*) FROM asset WHERE part LIKE 'page:%' GROUP BY 1 ORDER BY 1").await;
+    assert_eq!(sizes, [[json!(150), json!(drawn)], [json!(300), json!(20 - drawn)]]);
     assert!(again.text().contains("The pages, layers or renditions of book were not all made"), "{}", again.text());
     assert!(again.text().contains("an eCatalog of 20 pages"), "{}", again.text());
-    assert_eq!((again.counters.duplicate, again.counters.part, again.counters.warning), (1, 20, 0), "{}", again.text());
+    let counted = (again.counters.duplicate, again.counters.part, again.counters.warning);
+    assert_eq!(counted, (1, 20 - drawn, 0), "{}", again.text());
     // Once is enough.
     let third = world.run(kind, order).await.succeeded();
     assert_eq!((third.counters.duplicate, third.counters.part, third.counters.warning), (1, 0, 0), "{}", third.text());
@@ -534,6 +554,14 @@ async fn a_document_that_is_there_gets_the_pages_that_a_stopped_job_left_out() {
         done.text()
     );
     assert_eq!((done.counters.duplicate, done.counters.warning), (1, 1), "{}", done.text());
+
+    // What could not be drawn is not told to be missing.
+    world.put("locked/locked.pdf", &booklet(&["huge"], &[1]));
+    let mut locked = directory("locked");
+    locked["pdfOptions"] = json!({ "process": "Rasterize" });
+    world.run(kind, locked.clone()).await.succeeded();
+    let done = world.run(kind, locked).await.succeeded();
+    assert_eq!((done.counters.duplicate, done.counters.warning, done.counters.error), (1, 0, 0), "{}", done.text());
 }
 
 /// Shares of the memory are for pages as most are. One that takes more than its share waits until it has all of the memory.

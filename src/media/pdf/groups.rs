@@ -13,7 +13,7 @@ use hayro::hayro_syntax::page::{Page, Resources};
 
 use super::Need;
 use super::excerpt::Excerpt;
-use super::parts::Defaults;
+use super::parts::{Devices, Looked};
 use super::source::Source;
 
 /// How deep forms are followed, and how many operators of a page: what is deeper or later is taken to need nothing, with a line.
@@ -52,10 +52,10 @@ impl Wrong {
     pub const fn told(self) -> &'static str {
         match self {
             Self::Outlined => {
-                "what is filled and stroked at once shows its filling through its stroke, which lets through what is behind it"
+                "what is filled and stroked at once may show its filling through its stroke, which lets through what is behind it"
             }
             Self::Drawings => {
-                "letters of a Type 3 font are outlined, or let through their own parts, which such letters do not"
+                "letters of a Type 3 font may be outlined, or let through their own parts, which such letters do not"
             }
             Self::Unseen => "it draws so much, or so deep, that not all of its groups and masks were looked at",
         }
@@ -65,7 +65,7 @@ impl Wrong {
 /// Looks at a page and the appearances of its annotations.
 pub fn survey<'a>(page: &'a Page<'a>, appearances: &[Stream<'a>]) -> Groups {
     let own = Group::of(page.raw());
-    let mut look = Look { left: MOST_LOOKED_AT };
+    let mut look = Look { left: MOST_LOOKED_AT, spaces: Looked::default() };
     // The page's group is isolated, whatever it says (11.4.7).
     let begin = State { is_cmyk: own.and_then(|group| group.is_cmyk).unwrap_or(false), ..State::default() };
     let mut is_worth_it = own.is_some_and(|group| group.is_knockout);
@@ -75,7 +75,7 @@ pub fn survey<'a>(page: &'a Page<'a>, appearances: &[Stream<'a>]) -> Groups {
     if !is_worth_it {
         return Groups::default();
     }
-    let mut walk = Walk { left: MOST_OPERATORS, ..Walk::default() };
+    let mut walk = Walk { left: MOST_OPERATORS, spaces: look.spaces, ..Walk::default() };
     let painted = walk.content(page.page_stream().unwrap_or_default(), page.resources(), begin, DEEPEST);
     walk.check_knockout(own, painted);
     for form in appearances {
@@ -105,6 +105,7 @@ pub fn open(excerpt: &mut Excerpt<'_>, form: &Stream<'_>) -> Option<()> {
 /// Looks for groups by what there is to draw with: most pages have none that matter.
 struct Look {
     left: u32,
+    spaces: Looked,
 }
 
 impl Look {
@@ -117,7 +118,7 @@ impl Look {
     fn are_delicate(&mut self, resources: &Resources<'_>, depth: u32, or_blend: bool) -> bool {
         let Resources { ext_g_states, x_objects, patterns, fonts, .. } = resources;
         has_states(ext_g_states, or_blend)
-            || !Defaults::of(resources).is_none()
+            || !self.spaces.defaults(resources).is_none()
             || x_objects.keys().any(|name| {
                 x_objects.get::<Stream<'_>>(&*name).is_some_and(|form| self.is_delicate(&form, depth, or_blend))
             })
@@ -225,18 +226,27 @@ struct State {
     is_masked: bool,
     /// Colours are to be blended in CMYK.
     is_cmyk: bool,
+    /// Of which devices colours are to be taken for others: a form without a word about that is as the page.
+    others: Devices,
 }
 
 impl Default for State {
     fn default() -> Self {
-        Self { fills_opaquely: true, strokes_opaquely: true, is_normal: true, is_masked: false, is_cmyk: false }
+        Self {
+            fills_opaquely: true,
+            strokes_opaquely: true,
+            is_normal: true,
+            is_masked: false,
+            is_cmyk: false,
+            others: Devices::default(),
+        }
     }
 }
 
 impl State {
     /// That at the beginning of a group.
     fn within(self) -> Self {
-        Self { is_cmyk: self.is_cmyk, ..Self::default() }
+        Self { is_cmyk: self.is_cmyk, others: self.others, ..Self::default() }
     }
 
     fn is_plain(self) -> bool {
@@ -320,6 +330,15 @@ fn name_of<'a>(operand: Option<&Object<'a>>) -> Option<Name<'a>> {
     }
 }
 
+/// The space that the colours of a shading are in.
+fn space_of<'a>(shading: &Object<'a>) -> Option<Object<'a>> {
+    match shading {
+        Object::Dict(dict) => dict.get::<Object<'a>>("ColorSpace"),
+        Object::Stream(mesh) => mesh.dict().get::<Object<'a>>("ColorSpace"),
+        _ => None,
+    }
+}
+
 fn number_of(operand: Option<&Object<'_>>) -> Option<i32> {
     match operand {
         Some(Object::Number(number)) => Some(number.as_f32() as i32),
@@ -340,6 +359,7 @@ struct Walk {
     known: BTreeMap<(ObjectIdentifier, State), Painted>,
     /// Whether tiles cover all of themselves at first.
     grounds: BTreeMap<ObjectIdentifier, bool>,
+    spaces: Looked,
     /// Whether fonts have letters with something that matters.
     delicate: BTreeMap<ObjectIdentifier, bool>,
     /// Whether letters of fonts are told about.
@@ -362,8 +382,10 @@ impl Walk {
 
     fn content(&mut self, content: &[u8], resources: &Resources<'_>, begin: State, depth: u32) -> Painted {
         let mut painted = Painted::default();
+        let others = begin.others.or(self.spaces.defaults(resources));
+        let begin = State { others, ..begin };
         let (mut state, mut font, mut saved) = (begin, None, Vec::new());
-        let (mut outlines, defaults) = (false, Defaults::of(resources));
+        let mut outlines = false;
         let (mut fonts, mut patterns) = (BTreeMap::new(), BTreeSet::new());
         let mut operators = UntypedIter::new(content);
         while let Some(instruction) = operators.next() {
@@ -376,10 +398,10 @@ impl Walk {
             match &**instruction.operator {
                 b"q" if saved.len() < 512 => saved.push((state, font.clone(), outlines)),
                 b"Q" => (state, font, outlines) = saved.pop().unwrap_or((begin, None, false)),
-                b"g" | b"G" => self.check_space(defaults, || Name::new(b"DeviceGray")),
-                b"rg" | b"RG" => self.check_space(defaults, || Name::new(b"DeviceRGB")),
-                b"k" | b"K" => self.check_space(defaults, || Name::new(b"DeviceCMYK")),
-                b"cs" | b"CS" => self.check_space(defaults, name),
+                b"g" | b"G" => self.check_device(others, Devices { gray: true, ..Devices::default() }),
+                b"rg" | b"RG" => self.check_device(others, Devices { rgb: true, ..Devices::default() }),
+                b"k" | b"K" => self.check_device(others, Devices { cmyk: true, ..Devices::default() }),
+                b"cs" | b"CS" => self.check_space(others, resources, || name().map(Object::Name)),
                 b"Tr" => outlines = matches!(number_of(instruction.operands().next()), Some(1 | 2 | 5 | 6)),
                 b"gs" => {
                     if let Some(dict) = name().and_then(|name| resources.get_ext_g_state(&name)) {
@@ -399,9 +421,15 @@ impl Walk {
                 }
                 b"scn" | b"SCN" => {
                     let Some(name) = name_of(instruction.operands().last()) else { continue };
-                    if patterns.insert(name.as_ref().to_vec())
-                        && let Some(Object::Stream(tile)) = resources.get_pattern(&name)
-                    {
+                    if !patterns.insert(name.as_ref().to_vec()) {
+                        continue;
+                    }
+                    let pattern = resources.get_pattern(&name);
+                    if let Some(Object::Dict(shaded)) = &pattern {
+                        let shading = || shaded.get::<Object<'_>>("Shading");
+                        self.check_space(others, resources, || space_of(&shading()?));
+                    }
+                    if let Some(Object::Stream(tile)) = pattern {
                         let tile = self.tile(&tile, resources, begin.within(), depth);
                         painted.blends |= tile.blends;
                         painted.lets_through |= tile.lets_through;
@@ -409,7 +437,7 @@ impl Walk {
                 }
                 b"Do" => {
                     let Some(object) = name().and_then(|name| resources.get_x_object(&name)) else { continue };
-                    self.check_space(defaults, || object.dict().get::<Name<'_>>("ColorSpace"));
+                    self.check_space(others, resources, || object.dict().get::<Object<'_>>("ColorSpace"));
                     if is_form(&object) {
                         painted.merge(self.form(&object, resources, state, depth));
                     } else {
@@ -442,14 +470,17 @@ impl Walk {
                         self.wrong.insert(Wrong::Outlined);
                     }
                 }
-                b"f" | b"F" | b"f*" | b"S" | b"s" | b"sh" => self.paint(&mut painted, state),
+                b"sh" => {
+                    let shading = || resources.get_shading(&name()?);
+                    self.check_space(others, resources, || space_of(&shading()?));
+                    self.paint(&mut painted, state);
+                }
+                b"f" | b"F" | b"f*" | b"S" | b"s" => self.paint(&mut painted, state),
                 b"BI" | b"ID" | b"EI" => {
                     if let Some(Object::Stream(picture)) = instruction.operands().next() {
-                        self.check_space(defaults, || {
-                            picture
-                                .dict()
-                                .get::<Name<'_>>("CS")
-                                .or_else(|| picture.dict().get::<Name<'_>>("ColorSpace"))
+                        let dict = picture.dict();
+                        self.check_space(others, resources, || {
+                            dict.get::<Object<'_>>("CS").or_else(|| dict.get::<Object<'_>>("ColorSpace"))
                         });
                     }
                     self.paint(&mut painted, state);
@@ -486,7 +517,7 @@ impl Walk {
         let (id, group) = (form.obj_id(), Group::of(form.dict()));
         let Some(group) = group else { return self.inside(form, resources, state, depth) };
         let own_space = group.is_cmyk.filter(|_| group.is_isolated);
-        let begin = State { is_cmyk: own_space.unwrap_or(state.is_cmyk), ..State::default() };
+        let begin = State { is_cmyk: own_space.unwrap_or(state.is_cmyk), ..state.within() };
         let inside = self.inside(form, resources, begin, depth);
         self.check_knockout(Some(group), inside);
         let mut painted = Painted::default();
@@ -506,8 +537,21 @@ impl Walk {
         painted.add(state);
     }
 
-    fn check_space<'n>(&mut self, defaults: Defaults, space: impl FnOnce() -> Option<Name<'n>>) {
-        if !defaults.is_none() && space().is_some_and(|space| defaults.is_about(space.as_ref())) {
+    fn check_space<'o>(
+        &mut self,
+        others: Devices,
+        resources: &Resources<'_>,
+        space: impl FnOnce() -> Option<Object<'o>>,
+    ) {
+        if !others.is_none()
+            && let Some(space) = space()
+        {
+            self.check_device(others, Devices::of(&space, resources));
+        }
+    }
+
+    fn check_device(&mut self, others: Devices, used: Devices) {
+        if others.has_any_of(used) {
             self.needs.insert(Need::DefaultSpace);
         }
     }
@@ -549,7 +593,7 @@ impl Walk {
 
     /// Whether the letters of a font have something that matters here: most have nothing to draw with.
     fn has_delicate_letters(&mut self, font: &Dict<'_>) -> bool {
-        let look = || Look { left: MOST_LOOKED_AT }.is_delicate_font(font, DEEPEST, true);
+        let look = || Look { left: MOST_LOOKED_AT, spaces: Looked::default() }.is_delicate_font(font, DEEPEST, true);
         match font.obj_id() {
             Some(id) => *self.delicate.entry(id).or_insert_with(look),
             None => look(),

@@ -74,7 +74,11 @@ pub enum Filed {
         came_back: Option<Follows>,
     },
     /// The asset has the name, or got a number when it came under it, and the same content.
-    Duplicate(Box<Kin>),
+    Duplicate {
+        asset: Box<Kin>,
+        /// The run goes on with parts of it that an earlier one left out.
+        goes_on: bool,
+    },
     /// The asset has the name and other content.
     LeftOut(Box<Kin>),
 }
@@ -84,7 +88,8 @@ impl Filed {
     pub fn asset(&self) -> AssetId {
         match self {
             Self::Added { asset, .. } | Self::AddedWithNumber { asset, .. } | Self::Updated { asset, .. } => *asset,
-            Self::Duplicate(kin) | Self::LeftOut(kin) => kin.id,
+            Self::Duplicate { asset, .. } => asset.id,
+            Self::LeftOut(kin) => kin.id,
         }
     }
 
@@ -92,7 +97,8 @@ impl Filed {
     pub fn name(&self) -> &str {
         match self {
             Self::Added { name, .. } | Self::AddedWithNumber { name, .. } | Self::Updated { name, .. } => name,
-            Self::Duplicate(kin) | Self::LeftOut(kin) => &kin.name,
+            Self::Duplicate { asset, .. } => &asset.name,
+            Self::LeftOut(kin) => &kin.name,
         }
     }
 
@@ -100,7 +106,7 @@ impl Filed {
     pub const fn is_master(&self) -> bool {
         match self {
             Self::Added { .. } | Self::AddedWithNumber { .. } | Self::Updated { .. } => true,
-            Self::Duplicate(_) | Self::LeftOut(_) => false,
+            Self::Duplicate { .. } | Self::LeftOut(_) => false,
         }
     }
 }
@@ -144,7 +150,8 @@ pub(in crate::store) async fn file(tx: &mut Transaction, arrival: Arrival) -> Re
             if asset.source.is_none() {
                 note_source(tx, asset.id, &arrival.source, arrival.run, asset.since).await?;
             }
-            Ok(Filed::Duplicate(Box::new(asset.clone())))
+            let goes_on = !arrival.brings_forth.is_empty() && parts::take_over(tx, asset.id, arrival.run).await?;
+            Ok(Filed::Duplicate { asset: Box::new(asset.clone()), goes_on })
         }
         Verdict::LeaveOut(asset) => Ok(Filed::LeftOut(Box::new(asset.clone()))),
     }
@@ -209,7 +216,7 @@ async fn add(tx: &mut Transaction, arrival: Arrival) -> Result<AssetId, AssetErr
     let asset = ingest::insert(tx, &new).await?;
     note_source(tx, asset, &arrival.source, arrival.run, arrival.at).await?;
     if !arrival.brings_forth.is_empty() {
-        parts::note_unfinished(tx, asset, true).await?;
+        parts::note_ordered(tx, asset, Some(arrival.run)).await?;
     }
     Ok(asset)
 }
@@ -236,7 +243,8 @@ async fn overwrite(tx: &mut Transaction, arrival: Arrival, namesake: &Kin, moved
         0
     };
     if is_other || !arrival.brings_forth.is_empty() {
-        parts::note_unfinished(tx, namesake.id, !arrival.brings_forth.is_empty()).await?;
+        let run = Some(arrival.run).filter(|_| !arrival.brings_forth.is_empty());
+        parts::note_ordered(tx, namesake.id, run).await?;
     }
     let in_place_of = namesake.source.clone().filter(|_| namesake.run == Some(arrival.run) && is_other);
     let name = namesake.name.clone();
@@ -276,7 +284,7 @@ async fn kin(connection: &mut Connection, company: CompanyId, name: &str) -> Res
     // Two look-ups, each by its index.
     let rows = sql::query(
         "SELECT a.id, a.name, f.path, a.file_name, a.trash_state, a.blob, a.bytes, a.making, a.source_path, a.source_run,
-                coalesce(a.source_at, a.created_at) AS since, a.lacks_parts,
+                coalesce(a.source_at, a.created_at) AS since, a.parts_run, a.parts_ended,
                 EXISTS (SELECT 1 FROM asset p WHERE p.parent_id = a.id AND p.trash_state <> 'InEmptiedTrash') AS has_parts
          FROM (SELECT id FROM asset WHERE company_id = $1 AND name = $2
                UNION ALL
@@ -309,10 +317,10 @@ fn read(row: &Row) -> Result<Kin, StoreError> {
         since: instant(row, "since")?,
         source: source.as_deref().map(SourceName::of_path),
         run: run.map(InstanceId),
-        made: match (get(row, "lacks_parts")?, get(row, "has_parts")?) {
-            (true, _) => Made::Unfinished,
-            (false, true) => Made::Parts,
-            (false, false) => Made::Nothing,
+        made: match (get::<Option<i64>>(row, "parts_run")?, get(row, "parts_ended")?, get(row, "has_parts")?) {
+            (Some(_), false, _) => Made::Unfinished,
+            (None, _, false) => Made::Nothing,
+            (Some(_), true, _) | (None, _, true) => Made::All,
         },
     })
 }

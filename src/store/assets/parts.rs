@@ -13,7 +13,7 @@ use super::sets::Origin;
 use super::{AssetError, Contexts, next_change};
 use crate::model::asset::{LayerFacts, PictureFacts, TrashState};
 use crate::model::handle;
-use crate::model::id::{AccountId, AssetId, CompanyId, FolderId};
+use crate::model::id::{AccountId, AssetId, CompanyId, FolderId, InstanceId};
 use crate::model::making::{Crop, Making};
 use crate::model::name::FileName;
 use crate::store::rows::{constant, get, json as json_of};
@@ -85,6 +85,26 @@ impl Reads {
         .await
         .map(|id| id.map(AssetId))
         .map_err(StoreError::doing("look for a part of an asset"))
+    }
+
+    /// What there is of this master by keys, in the trash as well.
+    pub async fn parts_made_of(
+        &self,
+        company: CompanyId,
+        parent: AssetId,
+        blob: &str,
+    ) -> Result<Vec<(String, AssetId)>, StoreError> {
+        let rows: Vec<(String, i64)> = sql::tuple(
+            "SELECT part, id FROM asset WHERE company_id = $1 AND parent_id = $2 AND part IS NOT NULL AND made_of = $3
+             AND trash_state <> 'InEmptiedTrash'",
+        )
+        .bind(company.0)
+        .bind(parent.0)
+        .bind(blob)
+        .fetch_all(&mut *self.reader().await?)
+        .await
+        .map_err(StoreError::doing("look for the parts of an asset"))?;
+        Ok(rows.into_iter().map(|(key, asset)| (key, AssetId(asset))).collect())
     }
 
     /// The crop that was set on what was made of `parent` under a key, also if it is in the trash.
@@ -374,24 +394,42 @@ pub(in crate::store) async fn put_away_earlier(
     .map_err(StoreError::doing("move parts of an earlier master to the trash"))
 }
 
-/// Notes that the parts of an asset are to be made, or that nobody goes on with them.
-pub(in crate::store) async fn note_unfinished(
+/// Notes which run is to make the parts of an asset, or that none is.
+pub(in crate::store) async fn note_ordered(
     tx: &mut Transaction,
     asset: AssetId,
-    lacks_parts: bool,
+    run: Option<InstanceId>,
 ) -> Result<(), StoreError> {
-    sql::query("UPDATE asset SET lacks_parts = $2 WHERE id = $1 AND lacks_parts <> $2")
+    sql::query("UPDATE asset SET parts_run = $2, parts_ended = 0 WHERE id = $1")
         .bind(asset.0)
-        .bind(lacks_parts)
+        .bind(run.map(|run| run.0))
         .execute(tx)
         .await
         .map(|_| ())
-        .map_err(StoreError::doing("note whether all parts of an asset are made"))
+        .map_err(StoreError::doing("note who makes the parts of an asset"))
+}
+
+/// Whether `run` goes on with the parts of an asset: another run was to make them, has ended, and did not come to their end.
+pub(in crate::store) async fn take_over(
+    tx: &mut Transaction,
+    asset: AssetId,
+    run: InstanceId,
+) -> Result<bool, StoreError> {
+    sql::query(
+        "UPDATE asset SET parts_run = $2 WHERE id = $1 AND parts_ended = 0 AND parts_run <> $2
+         AND NOT EXISTS (SELECT 1 FROM instance i WHERE i.id = asset.parts_run AND i.state <> 'Done')",
+    )
+    .bind(asset.0)
+    .bind(run.0)
+    .execute(tx)
+    .await
+    .map(|done| done.rows_affected() == 1)
+    .map_err(StoreError::doing("note who goes on with the parts of an asset"))
 }
 
 /// Notes that all that was ordered of this master was made.
 pub(in crate::store) async fn note_made(tx: &mut Transaction, asset: AssetId, blob: &str) -> Result<(), StoreError> {
-    sql::query("UPDATE asset SET lacks_parts = 0 WHERE id = $1 AND blob = $2 AND lacks_parts <> 0")
+    sql::query("UPDATE asset SET parts_ended = 1 WHERE id = $1 AND blob = $2 AND parts_ended = 0")
         .bind(asset.0)
         .bind(blob)
         .execute(tx)

@@ -19,7 +19,7 @@ use super::super::limits::Limits;
 use super::fonts::NotEmbedded;
 use super::opening::is_in_file;
 use super::photographs;
-pub use spaces::Defaults;
+pub use spaces::{Devices, Looked};
 use streams::Budget;
 
 /// How deep forms are followed, and how many operators of a page are looked at.
@@ -244,6 +244,7 @@ pub fn survey<'a>(pdf: &Pdf, page: &'a Page<'a>, appearances: &[Stream<'a>], kno
         budget,
         within: Vec::new(),
         is_too_deep: false,
+        spaces: Looked::default(),
     };
     walk.content(page.page_stream().unwrap_or_default(), page.resources(), DEEPEST);
     for form in appearances {
@@ -356,6 +357,7 @@ struct Walk<'k> {
     /// Those that are being walked through: a form that draws itself is not followed.
     within: Vec<ObjectIdentifier>,
     is_too_deep: bool,
+    spaces: Looked,
 }
 
 impl Walk<'_> {
@@ -398,7 +400,7 @@ impl Walk<'_> {
                 b"cs" | b"CS" => (Part::ColorSpace, name(last())),
                 b"BI" | b"ID" | b"EI" => {
                     let Some(Object::Stream(picture)) = first() else { continue };
-                    self.found.has_unknown_space |= spaces::is_wrong_for(picture, resources);
+                    self.found.has_unknown_space |= self.spaces.is_wrong_for(picture, resources);
                     match streams::wholeness_of_picture(picture, resources, self.limits, &self.budget) {
                         Wholeness::Whole => {}
                         Wholeness::Doubtful => self.found.doubtful_inline += 1,
@@ -513,7 +515,7 @@ impl Walk<'_> {
     fn picture(&mut self, picture: &Stream<'_>, resources: &Resources<'_>, part: Part, depth: u32) {
         let Some(depth) = depth.checked_sub(1) else { return };
         let limits = self.limits;
-        self.found.has_unknown_space |= spaces::is_wrong_for(picture, resources);
+        self.found.has_unknown_space |= self.spaces.is_wrong_for(picture, resources);
         if part == Part::Picture && photographs::is_photograph(picture) {
             self.found.photographs.insert(picture.obj_id());
         } else {
@@ -593,7 +595,7 @@ impl Walk<'_> {
     }
 
     fn named_space(&mut self, space: &Object<'_>, resources: &Resources<'_>) {
-        self.found.has_unknown_space |= spaces::components(space, resources).is_none();
+        self.found.has_unknown_space |= self.spaces.components(space, resources).is_none();
         self.color_space(space);
     }
 
