@@ -8,7 +8,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::archive::{self, Archive};
 use super::context::ROUNDS;
-use super::pictures::{Ready, Unmade};
+use super::pictures::{self, Ready, Unmade};
 use super::process::{self, Parts, Processing, Subject};
 use super::{Bytes, Context, Failure, Item, Workshop, reason};
 use crate::assets::blobs::{Blob, BlobError, Blobs};
@@ -255,7 +255,11 @@ impl Filing {
     /// A file that an asset has already. Parts of it that nobody came to the end of are made now.
     async fn skip(&self, context: &Context, incoming: Incoming, asset: &Kin) -> Result<(), Failure> {
         let key = incoming.key.clone();
-        let is_asked = process::asks_for_parts(&incoming.name.extension, &self.processing);
+        let is_asked = match asset.made {
+            // By what it is, not by what it is called: that it has parts was found out so, too.
+            Made::Unfinished => self.brings_forth(asset).await?,
+            Made::Nothing | Made::All => process::asks_for_parts(&incoming.name.extension, &self.processing),
+        };
         let effect = match asset.made {
             Made::Unfinished if is_asked => Effect::GoOn { asset: asset.id, run: context.run.fence.instance },
             Made::Nothing | Made::Unfinished | Made::All => Effect::Nothing,
@@ -276,6 +280,16 @@ impl Filing {
         match context.commit(Item(key.clone()), effect, report).await? {
             Some(Applied::GoesOn(true)) => self.make_parts(context, asset.id, (&asset.blob, true), &key).await,
             _ => Ok(()),
+        }
+    }
+
+    /// Whether the options ask for parts of what an asset has. One that cannot be read says so when they are made.
+    async fn brings_forth(&self, asset: &Kin) -> Result<bool, Failure> {
+        let (blobs, blob, file_name) = (self.workshop.blobs.clone(), asset.blob.clone(), asset.file_name.clone());
+        match self.workshop.work(move |_| pictures::sniff_master(&blobs, &blob, &file_name)).await? {
+            Ok(format) => Ok(!process::brings_forth(format, &self.processing).is_empty()),
+            Err(Unmade::Refused(_)) => Ok(true),
+            Err(Unmade::Failed(failure)) => Err(failure),
         }
     }
 

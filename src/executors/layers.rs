@@ -173,7 +173,7 @@ impl Work<'_> {
         let shown = found.layers.iter().filter(|layer| layer.frame.is_some()).count();
         let more_items = u32::try_from(shown).unwrap_or(u32::MAX).saturating_add(ITEMS_BESIDE);
         let report = ItemReport { result: json!(keys), more_items, ..ItemReport::default() };
-        let noted = self.parent.commit(self.context, KEYS, Effect::Nothing, move |_| report).await?;
+        let noted = self.parent.commit(self.context, KEYS, self.parent.begin(self.context), move |_| report).await?;
         Ok(process::unless_passed(&noted).map_continue(|()| keys))
     }
 

@@ -504,15 +504,28 @@ impl Parent {
     /// good as done.
     pub async fn found_parts(&self, context: &Context, items: u32) -> Result<(), Failure> {
         let report = ItemReport { more_items: items.saturating_add(1), ..ItemReport::default() };
-        self.commit(context, "parts", Effect::Nothing, move |_| report).await?;
+        self.commit(context, "parts", self.begin(context), move |_| report).await?;
         Ok(())
     }
 
     /// All that was ordered of it is made, or is never made.
     pub async fn end(&self, context: &Context, report: ItemReport) -> Result<(), Failure> {
-        let effect = Effect::PartsMade { parent: self.asset, parent_blob: self.blob.clone() };
+        let run = context.run.fence.instance;
+        let effect = Effect::PartsMade { parent: self.asset, parent_blob: self.blob.clone(), run };
         self.commit(context, END, effect, move |_| report).await?;
         Ok(())
+    }
+
+    /// The run makes no more of it, and another may.
+    pub async fn leave_open(&self, context: &Context) -> Result<(), Failure> {
+        self.commit(context, END, Effect::Nothing, |_| ItemReport::default()).await?;
+        Ok(())
+    }
+
+    /// Notes that the run is at its parts, with what is known of them.
+    pub fn begin(&self, context: &Context) -> Effect {
+        let run = context.run.fence.instance;
+        Effect::PartsBegun { parent: self.asset, parent_blob: self.blob.clone(), run }
     }
 
     /// Parts whose keys begin so are these and no others.

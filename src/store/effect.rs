@@ -46,8 +46,10 @@ pub enum Effect {
     KeepParts { company: CompanyId, parent: AssetId, parent_blob: String, prefix: String, keys: Vec<String> },
     /// The run goes on with parts of an asset, if another left them out.
     GoOn { asset: AssetId, run: InstanceId },
-    /// All that was ordered of this master was made.
-    PartsMade { parent: AssetId, parent_blob: String },
+    /// The run is at the parts of this master, unless another is.
+    PartsBegun { parent: AssetId, parent_blob: String, run: InstanceId },
+    /// All that the run was to make of this master was made.
+    PartsMade { parent: AssetId, parent_blob: String, run: InstanceId },
     /// An asset in the trash brings nothing forth: what was made of another master than this goes there too.
     LeaveParts { company: CompanyId, parent: AssetId, parent_blob: String },
     /// A set was put together, of a master or by itself.
@@ -151,7 +153,9 @@ impl Effect {
             Self::KeepSheet { .. } | Self::Describe { .. } => Some(LogType::MetadataFailure),
             Self::Export(_) => Some(LogType::ExportJobRenderFileError),
             Self::Cleanup(_) => Some(LogType::CleanupFailure),
-            Self::Nothing | Self::GoOn { .. } | Self::PartsMade { .. } | Self::Publish(_) => None,
+            Self::Nothing | Self::GoOn { .. } | Self::PartsBegun { .. } | Self::PartsMade { .. } | Self::Publish(_) => {
+                None
+            }
         }
     }
 
@@ -165,9 +169,10 @@ impl Effect {
             Self::KeepSheet { path, .. } => (None, Some(path.clone())),
             Self::Reprocess { replacement, .. } => (Some(replacement.asset), replacement.file_name.clone()),
             Self::Derive { asset, .. } | Self::GoOn { asset, .. } => (Some(*asset), None),
-            Self::KeepParts { parent, .. } | Self::PartsMade { parent, .. } | Self::LeaveParts { parent, .. } => {
-                (Some(*parent), None)
-            }
+            Self::KeepParts { parent, .. }
+            | Self::PartsBegun { parent, .. }
+            | Self::PartsMade { parent, .. }
+            | Self::LeaveParts { parent, .. } => (Some(*parent), None),
             Self::Nothing | Self::Describe { .. } | Self::Export(_) | Self::Publish(_) | Self::Cleanup(_) => {
                 (None, None)
             }
@@ -211,8 +216,12 @@ impl Effect {
                 parts::keep_only(tx, company, parent, &prefix, &keys, now).await.map(Applied::PartsGone)
             }
             Self::GoOn { asset, run } => Ok(Applied::GoesOn(parts::take_over(tx, asset, run).await?)),
-            Self::PartsMade { parent, parent_blob } => {
-                parts::note_made(tx, parent, &parent_blob).await?;
+            Self::PartsBegun { parent, parent_blob, run } => {
+                parts::note_begun(tx, parent, &parent_blob, run).await?;
+                Ok(Applied::Nothing)
+            }
+            Self::PartsMade { parent, parent_blob, run } => {
+                parts::note_made(tx, parent, &parent_blob, run).await?;
                 Ok(Applied::Nothing)
             }
             Self::LeaveParts { company, parent, parent_blob } => {

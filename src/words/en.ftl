@@ -423,7 +423,7 @@ duplicate-left-out-apart = { $file } ({ SIZE($bytes) }) was left out: { $asset }
 # $asset (Text) asset id
 duplicate-without-parts = { $asset } has none of the pages or renditions that the order asks for, and gets none, because { $file } is there already: upload it with overwrite, or have its pages drawn with ripPdfsJob.
 # $asset (Text) asset id
-parts-go-on = The pages, layers or renditions of { $asset } were not all made by the job that was to make them: those that are missing are made now, and the others stay as they are.
+parts-go-on = The pages, layers or renditions of { $asset } were not all made by the job that was to make them: those that the order asks for and that are missing are made now, and the others stay as they are.
 # $file (Text)
 # $asset (Text) asset id that is taken
 # $name (Text) asset id given instead

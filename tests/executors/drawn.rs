@@ -950,6 +950,15 @@ const DEFAULTS: &[Sheet] = &[
         ..PLAIN
     },
     Sheet {
+        name: "default-letters",
+        content: "BT /P 90 Tf 10 90 Td (a) Tj ET",
+        resources: "/ColorSpace<</DefaultRGB[/CalRGB<</WhitePoint[0.9505 1 1.089]/Gamma[1 1 1]\
+                    /Matrix[0.4124 0.2126 0.0193 0.3576 0.7152 0.1192 0.1805 0.0722 0.9505]>>]>>",
+        objects: &[(TYPE_3, None), ("", Some("1000 0 d0 0.2 0.6 0.4 rg 100 100 600 600 re f"))],
+        by: &[Poppler],
+        ..PLAIN
+    },
+    Sheet {
         name: "default-gray",
         content: "0.5 g 20 20 160 70 re f",
         resources: "/ColorSpace<</DefaultGray[/Separation/Ink/DeviceRGB<</FunctionType 2/Domain[0 1]/C0[1 1 1]/C1[1 0 0]/N 1>>]>>",

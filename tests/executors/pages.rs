@@ -555,6 +555,28 @@ async fn a_document_that_is_there_gets_the_pages_that_a_stopped_job_left_out() {
     );
     assert_eq!((done.counters.duplicate, done.counters.warning), (1, 1), "{}", done.text());
 
+    // So does what ripPdfs left out, and what is called otherwise.
+    world.put("odd/odd.dat", &booklet(&words, &[]));
+    let mut odd = directory("odd");
+    world.run(kind, odd.clone()).await.succeeded();
+    let rip = json!({ "pdfHandleArray": [format!("a|{}", crate::publish::asset(&world, "odd").await)], "emailSetting": "None" });
+    world.submit(JobKind::RipPdfs, rip).await;
+    let claimed = world.claim().await;
+    let stop = CancellationToken::new();
+    let context = world.context(&claimed, stop.clone());
+    let executor = world.registry().executor(&claimed.spec);
+    let before = pages().await;
+    let watch = async {
+        while pages().await == before {}
+        stop.cancel();
+    };
+    let (result, ()) = tokio::join!(executor.run(&context), watch);
+    world.finish(claimed.fence, result, 1).await;
+    assert!(pages().await < before + 20);
+    odd["pdfOptions"] = json!({ "process": "Rasterize" });
+    let done = world.run(kind, odd).await.succeeded();
+    assert_eq!(pages().await, before + 20, "{}", done.text());
+
     // What could not be drawn is not told to be missing.
     world.put("locked/locked.pdf", &booklet(&["huge"], &[1]));
     let mut locked = directory("locked");

@@ -716,6 +716,34 @@ async fn a_stop_kills_the_encoder_and_another_attempt_goes_on() {
     nothing_is_left(&world);
 }
 
+/// Who goes on with the renditions that a job left out makes those that are ordered now, and takes none away.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn going_on_with_a_film_takes_no_rendition_away() {
+    let world = World::new().await;
+    world.put("in/film.mp4", &film("64x48", 1));
+    let mut presets = Vec::new();
+    for name in ["one", "two", "three"] {
+        presets.push(preset(&world, name, &[("width", "32")]).await);
+    }
+    let [one, two, three] = [0, 1, 2].map(|at| presets[at].as_str());
+    upload(&world, by(&[one])).await;
+    // As a run that has ended before the other rendition leaves it, and nobody knows any more.
+    world.execute("UPDATE asset SET parts_ended = 0, parts_run = 999 WHERE name = 'film'").await;
+    let again = async |presets: &[&str]| {
+        let mut order = order(by(presets));
+        order["overwrite"] = json!(false);
+        world.run(UPLOAD, order).await.succeeded()
+    };
+    let done = again(&[three]).await;
+    assert!(done.text().contains("the others stay as they are"), "{}", done.text());
+    let there = "SELECT name FROM asset WHERE part LIKE 'rendition:%' AND trash_state = 'NotInTrash' ORDER BY name";
+    assert_eq!(world.query(there).await, [[json!("film-one")], [json!("film-three")]], "{}", done.text());
+    let done = again(&[one, two]).await;
+    let all = ["film-AVS", "film-one", "film-three", "film-two"].map(|name| [json!(name)]);
+    assert_eq!(world.query(there).await, all, "{}", done.text());
+    assert_eq!(done.of_type("UploadSuccess").len(), 1, "what is there is not made again: {}", done.text());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn renditions_come_out_right_wherever_it_crashes() {
     let world = World::new().await;

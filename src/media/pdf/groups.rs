@@ -456,7 +456,7 @@ impl Walk {
                         if is_seen && self.is_told(font, outlines) {
                             self.wrong.insert(Wrong::Drawings);
                         }
-                        if !self.has_delicate_letters(font) {
+                        if others.is_none() && !self.has_delicate_letters(font) {
                             continue;
                         }
                         let letters = self.letters(font, resources, state, depth);

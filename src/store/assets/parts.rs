@@ -427,11 +427,37 @@ pub(in crate::store) async fn take_over(
     .map_err(StoreError::doing("note who goes on with the parts of an asset"))
 }
 
-/// Notes that all that was ordered of this master was made.
-pub(in crate::store) async fn note_made(tx: &mut Transaction, asset: AssetId, blob: &str) -> Result<(), StoreError> {
-    sql::query("UPDATE asset SET parts_ended = 1 WHERE id = $1 AND blob = $2 AND parts_ended = 0")
+/// Notes that a run is at the parts of this master, unless another is that has not ended.
+pub(in crate::store) async fn note_begun(
+    tx: &mut Transaction,
+    asset: AssetId,
+    blob: &str,
+    run: InstanceId,
+) -> Result<(), StoreError> {
+    sql::query(
+        "UPDATE asset SET parts_run = $3, parts_ended = 0 WHERE id = $1 AND blob = $2
+         AND NOT EXISTS (SELECT 1 FROM instance i WHERE i.id = asset.parts_run AND i.id <> $3 AND i.state <> 'Done')",
+    )
+    .bind(asset.0)
+    .bind(blob)
+    .bind(run.0)
+    .execute(tx)
+    .await
+    .map(|_| ())
+    .map_err(StoreError::doing("note who makes the parts of an asset"))
+}
+
+/// Notes that all that the run was to make of this master was made.
+pub(in crate::store) async fn note_made(
+    tx: &mut Transaction,
+    asset: AssetId,
+    blob: &str,
+    run: InstanceId,
+) -> Result<(), StoreError> {
+    sql::query("UPDATE asset SET parts_ended = 1 WHERE id = $1 AND blob = $2 AND parts_run = $3")
         .bind(asset.0)
         .bind(blob)
+        .bind(run.0)
         .execute(tx)
         .await
         .map(|_| ())

@@ -135,12 +135,16 @@ fn brings_one(dict: &Dict<'_>) -> bool {
     }
 }
 
-/// By its primaries, as they are adapted to D50, and how bright the middle is (IEC 61966-2-1).
+/// By its primaries, as they are adapted to D50, and its curve at three places (IEC 61966-2-1).
 fn shows_srgb(profile: &ColorProfile) -> bool {
     const PRIMARIES: [[f64; 3]; 3] = [[0.4361, 0.2225, 0.0139], [0.3851, 0.7169, 0.0971], [0.1431, 0.0606, 0.7141]];
-    const MIDDLE: f64 = 0.214;
+    /// How bright a colour is, and how near that has to be.
+    const CURVE: [(f64, f64, f64); 3] = [(0.1, 0.010, 0.002), (0.5, 0.214, 0.004), (0.9, 0.787, 0.004)];
     const NEAR: f64 = 0.006;
     let near = |one: f64, other: f64| (one - other).abs() < NEAR;
+    let is_curve = |curve: &ToneReprCurve| {
+        CURVE.into_iter().all(|(color, bright, near)| at(curve, color).is_some_and(|is| (is - bright).abs() < near))
+    };
     let has =
         |Xyzd { x, y, z }: Xyzd, [wide, bright, deep]: [f64; 3]| near(x, wide) && near(y, bright) && near(z, deep);
     let [red, green, blue] = PRIMARIES;
@@ -148,21 +152,27 @@ fn shows_srgb(profile: &ColorProfile) -> bool {
     has(profile.red_colorant, red)
         && has(profile.green_colorant, green)
         && has(profile.blue_colorant, blue)
-        && curves.into_iter().all(|curve| curve.as_ref().and_then(middle).is_some_and(|bright| near(bright, MIDDLE)))
+        && curves.into_iter().all(|curve| curve.as_ref().is_some_and(is_curve))
 }
 
-/// How bright half of a colour is.
-fn middle(curve: &ToneReprCurve) -> Option<f64> {
+/// How bright a colour is by a curve. That of sRGB is straight below a twenty-fifth, where nobody asks.
+fn at(curve: &ToneReprCurve, color: f64) -> Option<f64> {
     match curve {
         ToneReprCurve::Lut(table) => match table.as_slice() {
-            [] => Some(0.5),
-            [gamma] => Some(0.5_f64.powf(f64::from(*gamma) / 256.0)),
-            table => Some(f64::from(table[table.len() / 2]) / f64::from(u16::MAX)),
+            [] => Some(color),
+            [gamma] => Some(color.powf(f64::from(*gamma) / 256.0)),
+            table => {
+                let place = color * (table.len() - 1) as f64;
+                let sample =
+                    |at: f64| table.get(at as usize).map_or(0.0, |sample| f64::from(*sample) / f64::from(u16::MAX));
+                let (below, above) = (sample(place.floor()), sample(place.ceil()));
+                Some(below + (above - below) * place.fract())
+            }
         },
         ToneReprCurve::Parametric(numbers) => match numbers.as_slice() {
-            [gamma] => Some(0.5_f64.powf(f64::from(*gamma))),
+            [gamma] => Some(color.powf(f64::from(*gamma))),
             [gamma, factor, offset, ..] => {
-                Some((f64::from(*factor) * 0.5 + f64::from(*offset)).powf(f64::from(*gamma)))
+                Some((f64::from(*factor) * color + f64::from(*offset)).powf(f64::from(*gamma)))
             }
             _ => None,
         },
