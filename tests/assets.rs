@@ -362,6 +362,7 @@ async fn arriving_files_replace_number_or_skip() {
             same_name: SameName::Skip,
             marking: Marking::of_upload(Some(true), None),
             brings_forth: Vec::new(),
+            goes_on: false,
             by: shop.ada.account,
             at,
         };

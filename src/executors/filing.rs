@@ -257,17 +257,18 @@ impl Filing {
         let key = incoming.key.clone();
         let is_asked = match asset.made {
             // By what it is, not by what it is called: that it has parts was found out so, too.
-            Made::Unfinished => self.brings_forth(asset).await?,
-            Made::Nothing | Made::All => process::asks_for_parts(&incoming.name.extension, &self.processing),
+            Made::Unfinished => self.goes_on(asset).await?,
+            Made::Nothing | Made::All => false,
         };
         let effect = match asset.made {
             Made::Unfinished if is_asked => Effect::GoOn { asset: asset.id, run: context.run.fence.instance },
             Made::Nothing | Made::Unfinished | Made::All => Effect::Nothing,
         };
+        let asks_by_name = process::asks_for_parts(&incoming.name.extension, &self.processing);
         let known = asset.clone();
         let report = move |applied: &Applied| {
             let goes_on = matches!(applied, Applied::GoesOn(true));
-            let (mut counters, more) = duplicate(&incoming, &known, is_asked, goes_on);
+            let (mut counters, more) = duplicate(&incoming, &known, asks_by_name, goes_on);
             let mut lines = incoming.history;
             lines.extend(more);
             counters.warning += warnings_among(&lines);
@@ -283,11 +284,11 @@ impl Filing {
         }
     }
 
-    /// Whether the options ask for parts of what an asset has. One that cannot be read says so when they are made.
-    async fn brings_forth(&self, asset: &Kin) -> Result<bool, Failure> {
+    /// Whether parts of what an asset has are gone on with. One that cannot be read says so when they are made.
+    async fn goes_on(&self, asset: &Kin) -> Result<bool, Failure> {
         let (blobs, blob, file_name) = (self.workshop.blobs.clone(), asset.blob.clone(), asset.file_name.clone());
         match self.workshop.work(move |_| pictures::sniff_master(&blobs, &blob, &file_name)).await? {
-            Ok(format) => Ok(!process::brings_forth(format, &self.processing).is_empty()),
+            Ok(format) => Ok(process::goes_on(format, &self.processing)),
             Err(Unmade::Refused(_)) => Ok(true),
             Err(Unmade::Failed(failure)) => Err(failure),
         }
@@ -378,6 +379,7 @@ impl Filing {
             same_name: self.same_name,
             marking: self.processing.marking,
             brings_forth: process::brings_forth(ready.format, &self.processing).to_vec(),
+            goes_on: process::goes_on(ready.format, &self.processing),
             by: context.run.responsible,
             at: context.clock.now(),
         };
@@ -437,6 +439,12 @@ fn duplicate(incoming: &Incoming, asset: &Kin, is_asked: bool, goes_on: bool) ->
     let mut lines = vec![LogLine::new(LogType::DuplicateSkipped, message)];
     if goes_on {
         lines.push(LogLine::new(LogType::JobInfo, Message::new("parts-go-on").with("asset", name.clone())));
+    }
+    if asset.made == Made::Unfinished && is_asked && process::is_film(&incoming.name.extension) {
+        lines.push(LogLine::new(
+            LogType::UploadWarning,
+            Message::new("renditions-unfinished").with("asset", name.clone()),
+        ));
     }
     if asset.made == Made::Nothing && is_asked && process::always_has_parts(&incoming.name.extension) {
         let message = Message::new("duplicate-without-parts").with("file", shown).with("asset", name.clone());

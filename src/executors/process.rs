@@ -516,12 +516,6 @@ impl Parent {
         Ok(())
     }
 
-    /// The run makes no more of it, and another may.
-    pub async fn leave_open(&self, context: &Context) -> Result<(), Failure> {
-        self.commit(context, END, Effect::Nothing, |_| ItemReport::default()).await?;
-        Ok(())
-    }
-
     /// Notes that the run is at its parts, with what is known of them.
     pub fn begin(&self, context: &Context) -> Effect {
         let run = context.run.fence.instance;
@@ -570,6 +564,17 @@ pub fn note_unfinished(result: &mut Value, asset: &Kin) {
 /// Whether the options ask for parts of a file that is called so.
 pub fn asks_for_parts(extension: &str, processing: &Processing) -> bool {
     format_of(extension).is_some_and(|format| !brings_forth(format, processing).is_empty())
+}
+
+/// Whether a job goes on with what another left out of a file. Which renditions of a film that was to make nobody knows: those of its
+/// set are made together.
+pub fn goes_on(format: Format, processing: &Processing) -> bool {
+    format.family() != Family::Film && !brings_forth(format, processing).is_empty()
+}
+
+/// Whether such a file is a film.
+pub fn is_film(extension: &str) -> bool {
+    format_of(extension).is_some_and(|format| format.family() == Family::Film)
 }
 
 /// Whether such a file has parts whatever it is: pages of a document, renditions of a film.

@@ -261,10 +261,6 @@ impl Work<'_> {
         if process::unless_passed(&self.gather(made, done).await?).is_break() {
             return Ok(());
         }
-        if self.parent.keeps {
-            // Which renditions the job before was to make, nobody knows: there may be more to go on with.
-            return self.parent.leave_open(self.context).await;
-        }
         if process::unless_passed(&self.put_away_others(presets).await?).is_break() {
             return Ok(());
         }

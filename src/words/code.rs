@@ -102,6 +102,7 @@ codes! {
     DUPLICATE_LEFT_OUT_SET = "duplicate-left-out-set";
     DUPLICATE_LEFT_OUT_APART = "duplicate-left-out-apart";
     DUPLICATE_WITHOUT_PARTS = "duplicate-without-parts";
+    RENDITIONS_UNFINISHED = "renditions-unfinished";
     PARTS_GO_ON = "parts-go-on";
     DUPLICATE_RENAMED = "duplicate-renamed";
     NAME_SHARED = "name-shared";

@@ -423,7 +423,9 @@ duplicate-left-out-apart = { $file } ({ SIZE($bytes) }) was left out: { $asset }
 # $asset (Text) asset id
 duplicate-without-parts = { $asset } has none of the pages or renditions that the order asks for, and gets none, because { $file } is there already: upload it with overwrite, or have its pages drawn with ripPdfsJob.
 # $asset (Text) asset id
-parts-go-on = The pages, layers or renditions of { $asset } were not all made by the job that was to make them: those that the order asks for and that are missing are made now, and the others stay as they are.
+renditions-unfinished = The renditions of { $asset } may not all be there: the job that was to make them has not come to their end. Upload it with overwrite, or have it processed again with reprocessAssetsJob.
+# $asset (Text) asset id
+parts-go-on = The pages or layers of { $asset } were not all made by the job that was to make them: those that the order asks for and that are missing are made now, and the others stay as they are.
 # $file (Text)
 # $asset (Text) asset id that is taken
 # $name (Text) asset id given instead

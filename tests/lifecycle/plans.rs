@@ -578,6 +578,7 @@ async fn look_at_assets(store: &Store) {
             same_name: SameName::Skip,
             marking: Marking::of_upload(Some(true), None),
             brings_forth: Vec::new(),
+            goes_on: false,
             by,
             at: at(1_500_000_000_000),
         };

@@ -37,6 +37,8 @@ pub struct Arrival {
     pub marking: Marking,
     /// What the keys of parts begin with that the job goes on to make of it.
     pub brings_forth: Vec<&'static str>,
+    /// Where it is there already, the job makes the parts that another left out.
+    pub goes_on: bool,
     pub by: AccountId,
     pub at: DateTime<Utc>,
 }
@@ -150,7 +152,7 @@ pub(in crate::store) async fn file(tx: &mut Transaction, arrival: Arrival) -> Re
             if asset.source.is_none() {
                 note_source(tx, asset.id, &arrival.source, arrival.run, asset.since).await?;
             }
-            let goes_on = !arrival.brings_forth.is_empty() && parts::take_over(tx, asset.id, arrival.run).await?;
+            let goes_on = arrival.goes_on && parts::take_over(tx, asset.id, arrival.run).await?;
             Ok(Filed::Duplicate { asset: Box::new(asset.clone()), goes_on })
         }
         Verdict::LeaveOut(asset) => Ok(Filed::LeftOut(Box::new(asset.clone()))),
