@@ -255,13 +255,11 @@ impl Filing {
     /// A file that an asset has already. Parts of it that nobody came to the end of are made now.
     async fn skip(&self, context: &Context, incoming: Incoming, asset: &Kin) -> Result<(), Failure> {
         let key = incoming.key.clone();
-        let is_asked = match asset.made {
-            // By what it is, not by what it is called: that it has parts was found out so, too.
-            Made::Unfinished => self.goes_on(asset).await?,
-            Made::Nothing | Made::All => false,
-        };
         let effect = match asset.made {
-            Made::Unfinished if is_asked => Effect::GoOn { asset: asset.id, run: context.run.fence.instance },
+            // By what it is, not by what it is called: that it has parts was found out so, too.
+            Made::Unfinished if self.goes_on(asset).await? => {
+                Effect::GoOn { asset: asset.id, run: context.run.fence.instance }
+            }
             Made::Nothing | Made::Unfinished | Made::All => Effect::Nothing,
         };
         let asks_by_name = process::asks_for_parts(&incoming.name.extension, &self.processing);
@@ -431,8 +429,9 @@ pub fn warnings_among(lines: &[LogLine]) -> i64 {
     lines.iter().filter(|line| line.log_type == LogType::UploadWarning).count() as i64
 }
 
-/// Its content is there already.
-/// `is_asked`: for parts of it. `goes_on`: with those that another job left out.
+/// What to say of a file whose content is there already.
+///
+/// `is_asked`: whether the job asks for parts of it. `goes_on`: whether it goes on with those that another job left out.
 fn duplicate(incoming: &Incoming, asset: &Kin, is_asked: bool, goes_on: bool) -> (Counters, Vec<LogLine>) {
     let (shown, name) = (incoming.shown.clone(), asset.name.clone());
     let message = Message::new("duplicate-skipped").with("file", shown.clone()).with("asset", name.clone());
@@ -482,7 +481,7 @@ struct Told {
     mode: OverwriteMode,
     incoming: Incoming,
     ready: Ready,
-    /// Parts of it are.
+    /// Whether the job asks for parts of it.
     is_asked: bool,
 }
 
