@@ -14,7 +14,7 @@
 //! `engine` uses `service`, `store` and `executors`; `executors` use `assets`, `media` and the store's narrow handle;
 //! `model` uses nothing of ours, and `media` nothing but `serving`, the commands of the image-serving protocol, which use
 //! nothing. `contract` is data about the API and may be read by all but them.
-//! Only `store` names sqlx, only `transport` names HTTP servers, only it and the metadata in
+//! Only `store::sql` names sqlx, only `transport` names HTTP servers, only it and the metadata in
 //! `media` XML, only `clock` asks for the time.
 
 pub mod assets;

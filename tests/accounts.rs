@@ -73,7 +73,7 @@ async fn logins_are_refused_with_their_reason() {
     }
     assert_eq!(services.authenticate(credentials("ADA@example.com", PASSWORD)).await.unwrap().account, ada.account);
 
-    world.store.set_valid(ada.account, false).await.unwrap();
+    world.write(&format!("UPDATE account SET is_valid = 0 WHERE id = {}", ada.account)).await;
     let closed = |password: &str| services.authenticate(credentials("ada@example.com", password));
     assert_eq!(refusal(closed(PASSWORD).await), NotAuthenticated::InvalidUser);
     assert_eq!(refusal(closed("wrong").await), NotAuthenticated::InvalidCredentials, "told only to who knows it");
@@ -234,7 +234,8 @@ async fn what_changes_counts_at_once_although_the_login_is_remembered() {
     assert_eq!(world.log_in("ada@example.com").await.roles[&acme.id], Role::IpsCompanyAdmin);
     world.pass(3);
     assert!(!world.log_in("ada@example.com").await.roles.contains_key(&brief.id), "the company has expired");
-    world.store.leave_company(acme.id, ada.account).await.unwrap();
+    let left = format!("company_id = {} AND account_id = {}", acme.id, ada.account);
+    world.write(&format!("UPDATE membership SET is_active = 0 WHERE {left}")).await;
     assert!(world.log_in("ada@example.com").await.roles.is_empty());
 
     world.services.set_password("ada@example.com", "another password".into()).await.unwrap();
@@ -430,7 +431,7 @@ async fn settings_stay_as_they_were_set() {
 
     let mut profile = world.image(acme.id, "Profiles", "Press");
     profile.master.asset_type = AssetType::IccProfile;
-    let profile = world.store.insert_asset(profile).await.unwrap();
+    let profile = world.add(profile).await;
     let picture = world.asset(acme.id, "", "shoe").await;
     let set = async |fields: Value| {
         let mut param = json!({"companyHandle": handle});

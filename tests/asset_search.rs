@@ -2,6 +2,7 @@
 
 mod tenants;
 
+use prepress::clock::Clock;
 use prepress::model::asset::AssetType;
 use serde_json::{Value, json};
 use tenants::asset_handle;
@@ -14,7 +15,7 @@ async fn searches_come_in_pages_and_in_order() {
         let mut image =
             shop.world.image(shop.company, if n % 2 == 0 { "Even" } else { "Odd/Deep" }, &format!("asset-{n:02}"));
         image.master.bytes = 1000 - n;
-        shop.world.store.insert_asset(image).await.unwrap();
+        shop.world.add(image).await;
         shop.world.pass(1);
     }
     let page = async |number: u64| {
@@ -64,9 +65,11 @@ async fn searches_come_in_pages_and_in_order() {
 #[tokio::test]
 async fn a_page_has_a_thousand_assets_at_most_unless_they_are_small() {
     let shop = Shop::new().await;
+    let mut attempt = shop.world.attempt(shop.company).await;
     for n in 0..1100 {
-        shop.asset("", &format!("asset-{n:04}")).await;
+        attempt.add(shop.world.image(shop.company, "", &format!("asset-{n:04}"))).await;
     }
+    attempt.end(shop.world.clock.now()).await;
     assert_eq!(shop.search(json!({"recordsPerPage": 5000})).await.0.len(), 1000);
     let fields = json!(["assetArray/items/name", "totalRows"]);
     let small = shop.search(json!({"recordsPerPage": 5000, "responseFieldArray": fields})).await;
@@ -82,7 +85,7 @@ async fn conditions_narrow_a_search() {
         let mut image = shop.world.image(shop.company, "", name);
         image.master.bytes = bytes;
         image.master.asset_type = asset_type;
-        shop.world.store.insert_asset(image).await.unwrap();
+        shop.world.add(image).await;
         shop.world.pass(60);
     }
     let found = async |condition: Value| shop.search(json!({"systemFieldConditionArray": [condition]})).await.0;

@@ -6,15 +6,16 @@ mod tenants;
 
 use prepress::clock::Clock;
 use prepress::model::asset::{AssetType, DerivedRole, TrashState};
-use prepress::model::id::{AssetId, CompanyId, InstanceId};
+use prepress::model::id::{AssetId, CompanyId};
 use prepress::model::name::FileName;
-use prepress::model::overwrite::{OverwriteMode, SameName};
-use prepress::model::source::{Siblings, SourceName};
+use prepress::model::overwrite::OverwriteMode;
+use prepress::model::source::SourceName;
 use prepress::service::{Denied, Error};
 use prepress::store::assets::arrival::{Arrival, Filed};
-use prepress::store::assets::ingest::{Derived, Replacement};
+use prepress::store::assets::ingest::{Derived, Master, Replacement};
 use prepress::store::assets::marking::Marking;
 use prepress::store::companies::Settings;
+use prepress::store::effect::{Applied, Effect};
 use serde_json::{Value, json};
 use tenants::shop::Shop;
 use tenants::{asset_handle, master};
@@ -68,7 +69,7 @@ async fn folder_trees_have_depth_and_filters() {
     shop.asset("A B", "neighbour").await;
     let mut pdf = shop.world.image(shop.company, "P", "paper");
     pdf.master.asset_type = AssetType::Pdf;
-    shop.world.store.insert_asset(pdf).await.unwrap();
+    shop.world.add(pdf).await;
 
     fn outline(folder: &Value) -> String {
         let below = folder["subfolderArray"].as_array().unwrap().iter().map(outline).collect::<Vec<_>>().join(" ");
@@ -123,8 +124,16 @@ async fn an_asset_shows_what_is_known_of_it() {
         recipe: "v1".into(),
     };
     let at = shop.world.clock.now();
-    let store = &shop.world.store;
-    store.put_derived(shop.company, shoe, vec![derived("blob of My Shoe")], at).await.unwrap();
+    let derive = |company: CompanyId, source: &str, made_of: &str| Effect::Derive {
+        company,
+        asset: shoe,
+        source_blob: source.into(),
+        making: None,
+        derived: vec![derived(made_of)],
+    };
+    let mut attempt = shop.world.attempt(shop.company).await;
+    let made = attempt.commit(derive(shop.company, "blob of My Shoe", "blob of My Shoe"), at).await;
+    assert_eq!(made, Applied::Derived(shoe));
     let info = json!({
         "originalPath": "Acme/Shoes & more/", "originalFile": "My Shoe.jpg", "fileSize": 1000,
         "optimizedPath": "Acme/Shoes & more/", "optimizedFile": "My Shoe.tif",
@@ -139,28 +148,61 @@ async fn an_asset_shows_what_is_known_of_it() {
     });
     assert_eq!(shop.one(shoe).await, expected);
 
-    let replacement = Replacement {
-        company: shop.company,
-        asset: shoe,
-        file_name: Some("My Shoe.png".into()),
+    let anywhere = |settings: &mut Settings| settings.overwrite_mode = OverwriteMode::OverwriteAnyExtAnyFolder;
+    shop.world.store.change_settings(shop.company, anywhere).await.unwrap();
+    let other = Arrival {
+        name: FileName::clean("file", "My Shoe.png").unwrap(),
+        source: SourceName::new("Boots", "My Shoe.png"),
         master: master(AssetType::Image, "another shoe", 2000),
-        move_to: Some("Boots".into()),
+        overwrite: true,
         marking: Marking { ready: Some(true), preserve: Some(false) },
+        by: shop.ada.account,
+        ..shop.world.image(shop.company, "Boots", "My Shoe")
+    };
+    let filed = attempt.file(other).await;
+    assert!(matches!(&filed, Filed::Updated { asset, .. } if *asset == shoe), "{filed:?}");
+    let replaced = shop.one(shoe).await;
+    assert_eq!(replaced["folder"], "Acme/Boots/");
+    assert_eq!(replaced["fileName"], "My Shoe.png");
+    assert_eq!(replaced["readyForPublish"], true);
+    assert_eq!(replaced["imageInfo"]["fileSize"], 2000);
+    assert_eq!(replaced["imageInfo"].get("optimizedFile"), None, "the pyramid was of another master");
+    let of_old = attempt.commit(derive(shop.company, "blob of another shoe", "blob of My Shoe"), at).await;
+    assert_eq!(of_old, Applied::Derived(shoe));
+    assert_eq!(shop.one(shoe).await["imageInfo"].get("optimizedFile"), None, "the pyramid is stale");
+    let of_new = attempt.commit(derive(shop.company, "blob of another shoe", "blob of another shoe"), at).await;
+    assert_eq!(of_new, Applied::Derived(shoe));
+    let whole = shop.one(shoe).await;
+    assert_eq!(whole["imageInfo"]["optimizedFile"], "My Shoe.tif");
+
+    let replacement = Replacement {
+        company: CompanyId(0),
+        asset: shoe,
+        file_name: Some("Mine.png".into()),
+        master: Master { bytes: 3000, ..master(AssetType::Image, "another shoe", 2000) },
+        move_to: Some("Mine".into()),
+        marking: Marking { ready: Some(false), preserve: Some(false) },
         by: shop.ada.account,
         at,
     };
-    store.replace_master(replacement.clone()).await.unwrap();
-    let replaced = shop.one(shoe).await;
-    assert_eq!(replaced["folder"], "Acme/Boots/");
-    assert_eq!(replaced["readyForPublish"], true);
-    assert_eq!(replaced["imageInfo"]["fileSize"], 2000);
-    assert_eq!(replaced["imageInfo"].get("optimizedFile"), None, "the pyramid is stale");
-    let elsewhere = Replacement { company: CompanyId(0), ..replacement };
-    assert!(store.replace_master(elsewhere).await.is_err());
-    assert!(store.put_derived(CompanyId(0), shoe, vec![derived("x")], at).await.is_err());
-    let clash = store.insert_asset(shop.world.image(shop.company, "New folder", "My Shoe")).await.unwrap_err();
-    assert!(clash.to_string().contains("My Shoe"), "{clash}");
+    let elsewhere = Effect::Reprocess {
+        replacement: Box::new(replacement),
+        making: Box::default(),
+        derived: Vec::new(),
+        brought: Box::default(),
+    };
+    assert_eq!(attempt.commit(elsewhere, at).await, Applied::Overtaken(shoe), "another company has no such asset");
+    let elsewhere = attempt.commit(derive(CompanyId(0), "blob of another shoe", "x"), at).await;
+    assert_eq!(elsewhere, Applied::Withdrawn { asset: shoe, parts_gone: 0 }, "another company has no such asset");
+    let clash = Arrival {
+        master: master(AssetType::Image, "a third shoe", 10),
+        ..shop.world.image(shop.company, "New folder", "My Shoe")
+    };
+    let clash = attempt.file(clash).await;
+    assert!(matches!(&clash, Filed::LeftOut(kin) if kin.name == "My Shoe"), "{clash:?}");
     assert!(!shop.folders().await.contains(&"Acme/New folder/".to_owned()), "a refused asset leaves nothing behind");
+    assert_eq!(shop.one(shoe).await, whole);
+    attempt.end(at).await;
 }
 
 #[tokio::test]
@@ -347,26 +389,18 @@ async fn marks_are_kept_for_each_context() {
 async fn arriving_files_replace_number_or_skip() {
     let shop = Shop::new().await;
     let store = &shop.world.store;
-    let at = shop.world.clock.now();
-    let file = async |folder: &str, name: &str, overwrite: bool| {
+    let mut attempt = shop.world.attempt(shop.company).await;
+    let mut file = async |folder: &str, name: &str, overwrite: bool| {
         let arrival = Arrival {
-            company: shop.company,
-            folder: folder.to_owned(),
             name: FileName::clean("file", name).unwrap(),
             source: SourceName::new(folder, name),
-            siblings: Siblings::default(),
-            run: InstanceId(1),
             master: master(AssetType::Image, folder, 10),
-            built_on: Default::default(),
             overwrite,
-            same_name: SameName::Skip,
             marking: Marking::of_upload(Some(true), None),
-            brings_forth: Vec::new(),
-            goes_on: false,
             by: shop.ada.account,
-            at,
+            ..shop.world.image(shop.company, folder, name)
         };
-        store.file_asset(arrival).await.unwrap()
+        attempt.file(arrival).await
     };
     let set_mode = async |mode: OverwriteMode, retain: bool| {
         let change = move |settings: &mut Settings| {
@@ -431,6 +465,7 @@ async fn arriving_files_replace_number_or_skip() {
     let Filed::Updated { name, .. } = file("B", "shoe.png", true).await else { panic!("the name is in the trash") };
     assert_eq!(name, "shoe-1", "a file of this name that got a number before");
     assert_eq!(shop.one(asset).await["trashState"], TrashState::InTrash.as_str());
+    attempt.end(shop.world.clock.now()).await;
 }
 
 #[tokio::test]

@@ -195,8 +195,8 @@ async fn a_foreign_an_expired_and_a_missing_company_cannot_be_told_apart() {
 async fn every_operation_asks_for_its_roles() {
     let world = World::new().await;
     let company = world.company("Own").await;
-    world.asset(company.id, "Shoes", "shoe").await;
     let ada = world.user("ada@example.com", "Own", Role::IpsUser).await;
+    world.asset(company.id, "Shoes", "shoe").await;
     for Case { operation, roles, param } in cases().into_iter().chain(global_cases()) {
         let allowed: Vec<&str> = roles.split_whitespace().collect();
         for role in Role::ALL {
@@ -222,8 +222,8 @@ async fn every_operation_asks_for_its_roles() {
 async fn an_administrator_of_the_server_may_do_everything_everywhere() {
     let world = World::new().await;
     let company = world.company("Own").await;
-    world.asset(company.id, "Shoes", "shoe").await;
     let root = world.admin().await;
+    world.asset(company.id, "Shoes", "shoe").await;
     for Case { operation, param, .. } in cases().into_iter().chain(global_cases()) {
         let answer = world.call(&root, operation, at(&param, &company_handle(&company))).await;
         assert!(matches!(answer, Ok(_) | Err(Error::Refused(_))), "{operation}: {answer:?}");
@@ -245,10 +245,10 @@ async fn what_belongs_to_others_is_as_if_it_were_not_there() {
     let world = World::new().await;
     let own = world.company("Own").await;
     let foreign = world.company("Foreign").await;
+    let ada = world.user("ada@example.com", "Own", Role::IpsCompanyAdmin).await;
     let mine = asset_handle(world.asset(own.id, "Mine", "sandal").await);
     let theirs = asset_handle(world.asset(foreign.id, "Shoes", "shoe").await);
     let nothing = asset_handle(AssetId(999));
-    let ada = world.user("ada@example.com", "Own", Role::IpsCompanyAdmin).await;
     let here = company_handle(&own);
     let fingerprint = async || {
         let sql = "SELECT a.id + a.folder_id * 10 + a.change_seq * 100 + length(a.name) * 10000 + a.modified_at

@@ -12,9 +12,9 @@ cd "$(dirname "$0")/.."
 packages=(libvips-tools libtiff-tools libjpeg-turbo-progs zip unzip php-cli php-soap python3-venv sqlite3 systemd ghostscript libgs-common poppler-utils imagemagick libimage-exiftool-perl ffmpeg librsvg2-bin libheif-examples fonts-dejavu-core fonts-liberation fonts-noto-cjk tango-icon-theme
     qpdf libmagickcore-6.q16-6-extra iipimage-server libfcgi-bin
     golang-golang-x-image-dev golang-github-disintegration-imaging-dev golang-github-jung-kurt-gofpdf-dev
-    golang-github-rwcarlsen-goexif-dev graphviz-doc cups-filters pstoedit)
+    golang-github-rwcarlsen-goexif-dev graphviz-doc cups-filters pstoedit postgresql)
 tools=(vips vipsheader tiffinfo cjpeg djpeg zip unzip php sqlite3 systemd-analyze gs pdftoppm convert exiftool ffmpeg ffprobe rsvg-convert heif-convert heif-info heif-enc
-    qpdf tiffcp cgi-fcgi /usr/lib/iipimage-server/iipsrv.fcgi)
+    qpdf tiffcp cgi-fcgi /usr/lib/iipimage-server/iipsrv.fcgi psql pg_createcluster)
 # Real files that tests look at: packages that hold nothing else of use here.
 files=(/usr/share/icons/Tango/scalable/apps /usr/share/gocode/src/golang.org/x/image/testdata
     /usr/share/gocode/src/github.com/disintegration/imaging/testdata /usr/share/gocode/src/github.com/jung-kurt/gofpdf/pdf

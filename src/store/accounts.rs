@@ -215,67 +215,25 @@ impl Store {
         self.write(move |tx| Box::pin(async move { join(tx, company, account, role).await })).await
     }
 
-    pub async fn leave_company(&self, company: CompanyId, account: AccountId) -> Result<(), StoreError> {
-        self.write(move |tx| {
-            Box::pin(async move {
-                sql::query("UPDATE membership SET is_active = 0 WHERE company_id = $1 AND account_id = $2")
-                    .bind(company.0)
-                    .bind(account.0)
-                    .execute(tx)
-                    .await
-                    .map(|_| ())
-                    .map_err(StoreError::doing("end a membership"))
-            })
-        })
-        .await
-    }
-
     pub async fn set_password(
         &self,
         account: AccountId,
         password_hash: String,
         at: DateTime<Utc>,
     ) -> Result<(), AccountError> {
-        self.change_account(account, move |a| {
-            a.password_hash = password_hash;
-            a.password_changed_at = at;
-            a.password_expires_at = None;
-        })
-        .await
-    }
-
-    /// Lets an account log in, or no longer.
-    pub async fn set_valid(&self, account: AccountId, valid: bool) -> Result<(), AccountError> {
-        self.change_account(account, move |a| a.is_valid = valid).await
-    }
-
-    async fn change_account<F>(&self, id: AccountId, change: F) -> Result<(), AccountError>
-    where
-        F: FnOnce(&mut Account) + Send + 'static,
-    {
         self.write(move |tx| {
             Box::pin(async move {
-                let row = sql::query("SELECT * FROM account WHERE id = $1")
-                    .bind(id.0)
-                    .fetch_optional(&mut *tx)
-                    .await
-                    .map_err(StoreError::doing("read an account"))?
-                    .ok_or(AccountError::NotFound)?;
-                let mut changed = account(&row)?;
-                change(&mut changed);
-                sql::query(
-                    "UPDATE account SET password_hash = $2, password_changed_at = $3, password_expires_at = $4,
-                                        is_valid = $5 WHERE id = $1",
+                let changed = sql::query(
+                    "UPDATE account SET password_hash = $2, password_changed_at = $3, password_expires_at = NULL
+                     WHERE id = $1",
                 )
-                .bind(id.0)
-                .bind(changed.password_hash)
-                .bind(changed.password_changed_at.timestamp_millis())
-                .bind(changed.password_expires_at.map(|at| at.timestamp_millis()))
-                .bind(changed.is_valid)
+                .bind(account.0)
+                .bind(password_hash)
+                .bind(at.timestamp_millis())
                 .execute(tx)
                 .await
-                .map(|_| ())
-                .map_err(|e| StoreError::doing("change an account")(e).into())
+                .map_err(StoreError::doing("set a password"))?;
+                if changed.rows_affected() == 1 { Ok(()) } else { Err(AccountError::NotFound) }
             })
         })
         .await

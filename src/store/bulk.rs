@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use super::StoreError;
 use super::signal::{Bell, Signals};
-use super::writer::{Transaction, execute};
+use super::transaction::{Transaction, execute};
 
 /// A request that is written together with others of its sort.
 pub(super) trait Bulk: Sized + Send + Sync + 'static {

@@ -1,7 +1,5 @@
 //! Assets that may join sets.
 
-use serde_json::json;
-
 use super::rows::get;
 use super::{Reads, StoreError};
 use crate::model::id::{AssetId, CompanyId, InstanceId};
@@ -27,7 +25,7 @@ impl Reads {
     ) -> Result<Vec<Candidate>, StoreError> {
         sql::query(
             "WITH RECURSIVE below (id) AS (
-                 SELECT a.id FROM json_each($2) JOIN asset a ON a.id = value AND a.trash_state = 'NotInTrash'
+                 SELECT a.id FROM ids($2) i JOIN asset a ON a.id = i.id AND a.trash_state = 'NotInTrash'
                  UNION
                  SELECT part.id FROM below
                  JOIN asset part ON part.parent_id = below.id AND part.trash_state = 'NotInTrash' WHERE $3
@@ -40,7 +38,7 @@ impl Reads {
              ORDER BY a.id",
         )
         .bind(company.0)
-        .bind(json!(assets).to_string())
+        .list(assets)
         .bind(derived)
         .fetch_all(&mut *self.reader().await?)
         .await

@@ -5,8 +5,7 @@ use serde_json::json;
 
 use crate::model::id::{AccountId, AssetId, CompanyId, JobId};
 use crate::store::assets::{change, note_changed};
-use crate::store::effect::Applied;
-use crate::store::sql::{self, Cells, Connection};
+use crate::store::sql::{self, Connection};
 use crate::store::{Bell, Reads, Store, StoreError, Transaction, numbers, rows};
 
 /// Rows changed in one transaction, so that nobody waits long behind it.
@@ -26,26 +25,43 @@ pub enum CleanupStep {
     Scrubbed { until: String },
 }
 
+/// What a step came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cleaned {
+    Nothing,
+    /// So many rows.
+    Removed(u64),
+    /// Nothing was removed: the database is older than the files.
+    Held,
+    /// Blobs that nothing has named for long enough.
+    Orphans(Vec<String>),
+    /// How many blobs nothing names, and how many of them were not replaced by others.
+    OrphansNoted {
+        all: u64,
+        unexpected: u64,
+    },
+}
+
 pub(in crate::store) async fn apply(
     tx: &mut Transaction,
     step: CleanupStep,
     now: DateTime<Utc>,
-) -> Result<Applied, StoreError> {
+) -> Result<Cleaned, StoreError> {
     let removes = match step {
         CleanupStep::EmptyTrash { .. } | CleanupStep::RemoveAssets | CleanupStep::FindOrphans { .. } => true,
         CleanupStep::NoteOrphans { .. } | CleanupStep::Scrubbed { .. } => false,
     };
     if removes && numbers::is_restored(tx).await? {
-        return Ok(Applied::Held);
+        return Ok(Cleaned::Held);
     }
     match step {
-        CleanupStep::EmptyTrash { before } => Ok(Applied::Removed(empty_trash(tx, before).await?)),
-        CleanupStep::RemoveAssets => Ok(Applied::Removed(remove_assets(tx).await?)),
+        CleanupStep::EmptyTrash { before } => Ok(Cleaned::Removed(empty_trash(tx, before).await?)),
+        CleanupStep::RemoveAssets => Ok(Cleaned::Removed(remove_assets(tx).await?)),
         CleanupStep::NoteOrphans { prefix, blobs } => note_orphans(tx, &prefix, &blobs, now).await,
-        CleanupStep::FindOrphans { prefix, before } => Ok(Applied::Orphans(find_orphans(tx, &prefix, before).await?)),
+        CleanupStep::FindOrphans { prefix, before } => Ok(Cleaned::Orphans(find_orphans(tx, &prefix, before).await?)),
         CleanupStep::Scrubbed { until } => {
             scrubbed(tx, &until).await?;
-            Ok(Applied::Nothing)
+            Ok(Cleaned::Nothing)
         }
     }
 }
@@ -78,7 +94,7 @@ async fn remove_assets(tx: &mut Transaction) -> Result<u64, StoreError> {
     .map_err(StoreError::doing("look for assets that were given up"))?;
     let list = json!(gone).to_string();
     // A part whose parent is gone is an asset of its own, which may be published in another way.
-    let parts: Vec<i64> = sql::scalar("SELECT id FROM asset WHERE parent_id IN (SELECT value FROM json_each($1))")
+    let parts: Vec<i64> = sql::scalar("SELECT id FROM asset WHERE parent_id IN ids($1)")
         .bind(&list)
         .fetch_all(&mut *tx)
         .await
@@ -87,11 +103,11 @@ async fn remove_assets(tx: &mut Transaction) -> Result<u64, StoreError> {
     for sql in [
         // That nothing refers to their files afterwards is to be expected.
         "INSERT INTO replaced_file (sha256)
-         SELECT blob FROM asset WHERE id IN (SELECT value FROM json_each($1)) AND blob <> ''
-         UNION SELECT blob FROM derived WHERE asset_id IN (SELECT value FROM json_each($1))
+         SELECT blob FROM asset WHERE id IN ids($1) AND blob <> ''
+         UNION SELECT blob FROM derived WHERE asset_id IN ids($1)
          ON CONFLICT DO NOTHING",
-        "UPDATE asset SET parent_id = NULL, part = NULL, made_of = NULL WHERE parent_id IN (SELECT value FROM json_each($1))",
-        "DELETE FROM asset WHERE id IN (SELECT value FROM json_each($1))",
+        "UPDATE asset SET parent_id = NULL, part = NULL, made_of = NULL WHERE parent_id IN ids($1)",
+        "DELETE FROM asset WHERE id IN ids($1)",
         "DELETE FROM folder WHERE deleted_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM asset WHERE folder_id = folder.id)
          AND $1 <> '[]'",
     ] {
@@ -104,22 +120,14 @@ async fn remove_assets(tx: &mut Transaction) -> Result<u64, StoreError> {
 /// them: a table that is added later is asked like the others.
 async fn unnamed(connection: &mut Connection, blobs: &[String]) -> Result<Vec<String>, StoreError> {
     let doing = "look for files that nothing refers to";
-    let columns = sql::query(
-        "SELECT m.name AS owner, c.name AS name FROM sqlite_master m JOIN pragma_table_info(m.name) c
-         WHERE m.type = 'table' AND (c.name = 'blob' OR c.name LIKE '%\\_blob' ESCAPE '\\') AND m.name <> 'orphaned_blob'",
-    )
-    .fetch_all(&mut *connection)
-    .await
-    .map_err(StoreError::doing(doing))?;
+    let columns = sql::columns_of(&mut *connection, "blob").await.map_err(StoreError::doing(doing))?;
     let unnamed_in: Vec<String> = columns
         .iter()
-        .map(|column| {
-            let (owner, name): (&str, &str) = (column.get("owner"), column.get("name"));
-            format!("NOT EXISTS (SELECT 1 FROM \"{owner}\" WHERE \"{name}\" = listed.value)")
-        })
+        .filter(|(owner, _)| owner != "orphaned_blob")
+        .map(|(owner, name)| format!("NOT EXISTS (SELECT 1 FROM \"{owner}\" WHERE \"{name}\" = listed.text)"))
         .collect();
-    let sql = format!("SELECT value FROM json_each($1) listed WHERE {}", unnamed_in.join(" AND "));
-    sql::scalar(sql).bind(json!(blobs).to_string()).fetch_all(connection).await.map_err(StoreError::doing(doing))
+    let sql = format!("SELECT listed.text FROM texts($1) listed WHERE {}", unnamed_in.join(" AND "));
+    sql::scalar(sql).list(blobs).fetch_all(connection).await.map_err(StoreError::doing(doing))
 }
 
 /// Those of a folder that were orphans and are none any more, or are gone, are forgotten; and then why they were.
@@ -128,9 +136,9 @@ async fn keep_orphans(tx: &mut Transaction, prefix: &str, orphans: &[String]) ->
     for sql in [
         "DELETE FROM replaced_file WHERE sha256 IN (
              SELECT blob FROM orphaned_blob
-             WHERE substr(blob, 1, length($2)) = $2 AND blob NOT IN (SELECT value FROM json_each($1)))",
+             WHERE substr(blob, 1, length($2)) = $2 AND blob NOT IN texts($1))",
         "DELETE FROM orphaned_blob
-         WHERE substr(blob, 1, length($2)) = $2 AND blob NOT IN (SELECT value FROM json_each($1))",
+         WHERE substr(blob, 1, length($2)) = $2 AND blob NOT IN texts($1)",
     ] {
         sql::query(sql)
             .bind(&list)
@@ -147,26 +155,26 @@ async fn note_orphans(
     prefix: &str,
     blobs: &[String],
     now: DateTime<Utc>,
-) -> Result<Applied, StoreError> {
+) -> Result<Cleaned, StoreError> {
     let doing = "note the files that nothing refers to";
     let orphans = unnamed(tx, blobs).await?;
     keep_orphans(tx, prefix, &orphans).await?;
     let list = json!(orphans).to_string();
-    sql::query("INSERT INTO orphaned_blob (blob, since_at) SELECT value, $2 FROM json_each($1) WHERE true ON CONFLICT DO NOTHING")
+    sql::query("INSERT INTO orphaned_blob (blob, since_at) SELECT o.text, $2 FROM texts($1) o WHERE true ON CONFLICT DO NOTHING")
         .bind(&list)
         .bind(now.timestamp_millis())
         .execute(&mut *tx)
         .await
         .map_err(StoreError::doing(doing))?;
     let replaced: i64 = sql::scalar(
-        "SELECT count(*) FROM json_each($1) listed WHERE EXISTS (SELECT 1 FROM replaced_file WHERE sha256 = listed.value)",
+        "SELECT count(*) FROM texts($1) listed WHERE EXISTS (SELECT 1 FROM replaced_file WHERE sha256 = listed.text)",
     )
     .bind(&list)
     .fetch_one(tx)
     .await
     .map_err(StoreError::doing(doing))?;
     let all = orphans.len() as u64;
-    Ok(Applied::OrphansNoted { all, unexpected: all.saturating_sub(replaced.unsigned_abs()) })
+    Ok(Cleaned::OrphansNoted { all, unexpected: all.saturating_sub(replaced.unsigned_abs()) })
 }
 
 /// They were noted a while ago: whether something names them now is asked once more.

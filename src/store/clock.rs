@@ -82,7 +82,7 @@ impl Reads {
         sql::scalar(
             "SELECT (SELECT count(*) FROM slot INDEXED BY slot_by_due
                      WHERE due_at > $1 AND decided_at > $2 AND disposition NOT IN ('fired', 'late')
-                       AND reason IS NOT 'slot-skipped-zone')
+                       AND reason IS DISTINCT FROM 'slot-skipped-zone')
                   + (SELECT count(*) FROM slot_range INDEXED BY slot_range_by_end
                      WHERE last_at > $1 AND decided_at > $2 AND reason <> 'slot-skipped-zone')",
         )
@@ -281,9 +281,9 @@ async fn shorten_waits(tx: &mut Transaction, waits: &Waits, now: DateTime<Utc>) 
     let doing = "shorten what waits";
     let retries = sql::query(
         "UPDATE instance INDEXED BY instance_retry
-         SET not_before_at = $1 + (SELECT w.value FROM json_each($2) w WHERE w.key = min(instance.failures, $3))
+         SET not_before_at = $1 + (SELECT w.id FROM ids($2) w WHERE w.n = least(instance.failures, $3))
          WHERE state = 'WaitingCoordinator' AND attempt > 0 AND not_before_at > $1
-           AND not_before_at > $1 + (SELECT w.value FROM json_each($2) w WHERE w.key = min(instance.failures, $3))",
+           AND not_before_at > $1 + (SELECT w.id FROM ids($2) w WHERE w.n = least(instance.failures, $3))",
     )
     .bind(now.timestamp_millis())
     .bind(millis(&waits.retry))
@@ -296,9 +296,9 @@ async fn shorten_waits(tx: &mut Transaction, waits: &Waits, now: DateTime<Utc>) 
     for channel in ["mail", "url"] {
         deliveries += sql::query(
             "UPDATE outbox INDEXED BY outbox_waiting
-             SET next_try_at = $1 + (SELECT w.value FROM json_each($2) w WHERE w.key = min(outbox.attempts, $3))
+             SET next_try_at = $1 + (SELECT w.id FROM ids($2) w WHERE w.n = least(outbox.attempts, $3))
              WHERE state = 'Pending' AND ready = 0 AND channel = $4 AND next_try_at > $1
-               AND next_try_at > $1 + (SELECT w.value FROM json_each($2) w WHERE w.key = min(outbox.attempts, $3))",
+               AND next_try_at > $1 + (SELECT w.id FROM ids($2) w WHERE w.n = least(outbox.attempts, $3))",
         )
         .bind(now.timestamp_millis())
         .bind(millis(&waits.delivery))

@@ -1,7 +1,6 @@
 //! Publish contexts: where published files go.
 
 use chrono::{DateTime, Utc};
-use serde_json::json;
 
 use super::rows::{constant, get, instant, json as json_of};
 use super::{Reads, StoreError, Transaction};
@@ -40,13 +39,13 @@ impl Reads {
     ) -> Result<Vec<(AssetId, AssetType, Vec<ContextId>)>, StoreError> {
         let rows = sql::query(
             "SELECT a.id, a.asset_type,
-                    (SELECT json_group_array(m.context_id) FROM publish_mark m
+                    (SELECT json_agg(m.context_id) FROM publish_mark m
                      WHERE m.asset_id = a.id AND m.marked = 1) AS contexts
-             FROM json_each($2) i JOIN asset a ON a.id = i.value
-             WHERE a.company_id = $1 AND a.trash_state <> 'InEmptiedTrash' ORDER BY i.key",
+             FROM ids($2) i JOIN asset a ON a.id = i.id
+             WHERE a.company_id = $1 AND a.trash_state <> 'InEmptiedTrash' ORDER BY i.n",
         )
         .bind(company.0)
-        .bind(json!(assets).to_string())
+        .list(assets)
         .fetch_all(&mut *self.reader().await?)
         .await
         .map_err(StoreError::doing("read the marks of assets"))?;
@@ -78,11 +77,11 @@ pub(super) async fn note_published(
 ) -> Result<(), StoreError> {
     sql::query(
         "INSERT INTO publish_history (asset_id, context_id, published_at)
-         SELECT DISTINCT a.id, $1, $3 FROM json_each($2) f CROSS JOIN asset a ON a.id = f.value WHERE true
+         SELECT DISTINCT a.id, CAST($1 AS bigint), CAST($3 AS bigint) FROM ids($2) f STRAIGHT_JOIN asset a ON a.id = f.id WHERE true
          ON CONFLICT (asset_id, context_id) DO UPDATE SET published_at = excluded.published_at",
     )
     .bind(context.0)
-    .bind(json!(assets).to_string())
+    .list(assets)
     .bind(at.timestamp_millis())
     .execute(tx)
     .await
@@ -96,11 +95,11 @@ pub(super) async fn add_defaults(tx: &mut Transaction, company: CompanyId) -> Re
         "INSERT INTO publish_context (id, company_id, kind, name, publish_seq)
          SELECT ",
         next_number!("publish_context"),
-        " + key, $1, value, value, coalesce((SELECT value FROM kept_number WHERE name = 'publish'), 0)
-         FROM json_each($2)"
+        " + k.n, $1, k.text, k.text, coalesce((SELECT value FROM kept_number WHERE name = 'publish'), 0)
+         FROM texts($2) k"
     ))
     .bind(company.0)
-    .bind(json!(ContextKind::ALL).to_string())
+    .list(ContextKind::ALL)
     .execute(tx)
     .await
     .map(|_| ())

@@ -14,10 +14,10 @@ use crate::store::assets::metadata::{self, Brought, Described, Description};
 use crate::store::assets::pages::{self, PageText};
 use crate::store::assets::parts::{self, Part, PartsGone};
 use crate::store::assets::sets::{self, Gathered, NewSet, Origin};
-use crate::store::cleanup::{self, CleanupStep};
+use crate::store::cleanup::{self, Cleaned, CleanupStep};
 use crate::store::exports::{self, Export};
 use crate::store::pictures::{self, Standing};
-use crate::store::publishing::{self, Begun, PublishStep};
+use crate::store::publishing::{self, Begun, PublishStep, Published};
 use crate::store::{StoreError, Transaction};
 
 /// A change that is committed together with the item that made it.
@@ -136,6 +136,28 @@ impl Applied {
     }
 }
 
+impl From<Cleaned> for Applied {
+    fn from(cleaned: Cleaned) -> Self {
+        match cleaned {
+            Cleaned::Nothing => Self::Nothing,
+            Cleaned::Removed(rows) => Self::Removed(rows),
+            Cleaned::Held => Self::Held,
+            Cleaned::Orphans(blobs) => Self::Orphans(blobs),
+            Cleaned::OrphansNoted { all, unexpected } => Self::OrphansNoted { all, unexpected },
+        }
+    }
+}
+
+impl From<Published> for Applied {
+    fn from(published: Published) -> Self {
+        match published {
+            Published::Nothing => Self::Nothing,
+            Published::Begun(begun) => Self::PublishBegun(begun),
+            Published::Removed(rows) => Self::Removed(rows),
+        }
+    }
+}
+
 impl Effect {
     /// How a log calls the failure of this, if it stands for itself: what else the run does goes on without it. A step of a
     /// publish does not, for the steps after it are built on it.
@@ -248,8 +270,8 @@ impl Effect {
                 exports::keep(tx, &export).await?;
                 Ok(Applied::Nothing)
             }
-            Self::Cleanup(step) => cleanup::apply(tx, step, now).await,
-            Self::Publish(step) => publishing::apply(tx, step, now).await,
+            Self::Cleanup(step) => cleanup::apply(tx, step, now).await.map(Applied::from),
+            Self::Publish(step) => publishing::apply(tx, step, now).await.map(Applied::from),
         }
     }
 }

@@ -89,20 +89,6 @@ impl Unopened {
             Class::Constraint | Class::Other => Self::Other(error.to_string()),
         }
     }
-
-    /// While the schema was brought up to date to the number `known`.
-    pub(super) fn by_migration(error: &sqlx::migrate::MigrateError, known: i64) -> Self {
-        use sqlx::migrate::MigrateError;
-        match error {
-            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => Self::by(error),
-            // Numbers only ever grow, so that one below ours is of a build that branched off.
-            MigrateError::VersionMissing(found) if *found > known => Self::Newer { found: *found, known },
-            MigrateError::VersionMissing(version) | MigrateError::VersionMismatch(version) => {
-                Self::Altered { version: *version }
-            }
-            other => Self::Other(other.to_string()),
-        }
-    }
 }
 
 impl StoreError {

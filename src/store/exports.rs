@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
-use serde_json::json;
 
 use super::jobs::Fence;
 use super::jobs::attempt::{AttemptError, held};
@@ -66,11 +65,11 @@ impl Reads {
         now: DateTime<Utc>,
     ) -> Result<HashSet<InstanceId>, StoreError> {
         let spent: Vec<i64> = sql::scalar(
-            "SELECT p.value FROM json_each($1) p
-             WHERE NOT EXISTS (SELECT 1 FROM instance i WHERE i.id = p.value AND i.state <> 'Done')
-               AND NOT EXISTS (SELECT 1 FROM export e WHERE e.instance_id = p.value AND e.expires_at > $2)",
+            "SELECT p.id FROM ids($1) p
+             WHERE NOT EXISTS (SELECT 1 FROM instance i WHERE i.id = p.id AND i.state <> 'Done')
+               AND NOT EXISTS (SELECT 1 FROM export e WHERE e.instance_id = p.id AND e.expires_at > $2)",
         )
-        .bind(json!(runs).to_string())
+        .list(runs)
         .bind(now.timestamp_millis())
         .fetch_all(&mut *self.reader().await?)
         .await

@@ -1,7 +1,5 @@
 //! What the database says of stored files: which there should be, how long, and whose they are.
 
-use serde_json::json;
-
 use super::assets::next_change;
 use super::rows::{constant, get};
 use super::{Reads, Store, StoreError, Transaction};
@@ -31,13 +29,13 @@ pub struct FileTotals {
 const NAMED: &str = "
     SELECT blob, max(bytes) AS bytes FROM (
         SELECT * FROM (SELECT blob, max(bytes) AS bytes FROM asset WHERE blob > $1 AND trash_state <> 'InEmptiedTrash'
-                       GROUP BY blob ORDER BY blob LIMIT $2)
+                       GROUP BY blob ORDER BY blob LIMIT $2) of_asset
         UNION ALL
-        SELECT * FROM (SELECT blob, max(bytes) AS bytes FROM derived WHERE blob > $1 GROUP BY blob ORDER BY blob LIMIT $2)
+        SELECT * FROM (SELECT blob, max(bytes) AS bytes FROM derived WHERE blob > $1 GROUP BY blob ORDER BY blob LIMIT $2) of_derived
         UNION ALL
         SELECT * FROM (SELECT blob, max(bytes) AS bytes FROM publication WHERE blob > $1 AND present = 1
-                       GROUP BY blob ORDER BY blob LIMIT $2)
-    ) GROUP BY blob ORDER BY blob LIMIT $2";
+                       GROUP BY blob ORDER BY blob LIMIT $2) of_publication
+    ) named GROUP BY blob ORDER BY blob LIMIT $2";
 
 /// A part whose master is that of what it belongs to (a page) is not told apart from it.
 const OWNERS: &str = "
@@ -50,12 +48,12 @@ const OWNERS: &str = "
         WHERE d.blob = $1 AND a.trash_state <> 'InEmptiedTrash'
     )
     SELECT a.id, a.company_id, a.name, a.asset_type, c.name AS company, c.root_path, f.path, named.role,
-           a.making ->> 'page' IS NOT NULL AS is_page,
+           json_text(a.making, 'page') IS NOT NULL AS is_page,
            EXISTS (SELECT 1 FROM asset p WHERE p.id = a.parent_id AND p.trash_state = 'NotInTrash') AS has_document
     FROM named JOIN asset a ON a.id = named.id
     JOIN company c ON c.id = a.company_id JOIN folder f ON f.id = a.folder_id
     UNION ALL
-    SELECT p.asset_id, x.company_id, p.asset_name, 'Asset', c.name, c.root_path, p.file_name, 'Published', 0, 0
+    SELECT p.asset_id, x.company_id, p.asset_name, 'Asset', c.name, c.root_path, p.file_name, 'Published', false, false
     FROM publication p JOIN publish_context x ON x.id = p.context_id JOIN company c ON c.id = x.company_id
     WHERE p.blob = $1 AND p.present = 1 AND NOT EXISTS (SELECT 1 FROM named)
     ORDER BY 1, 8";
@@ -81,7 +79,7 @@ impl Reads {
                      SELECT blob, bytes FROM asset WHERE blob <> '' AND trash_state <> 'InEmptiedTrash'
                      UNION ALL SELECT blob, bytes FROM derived
                      UNION ALL SELECT blob, bytes FROM publication WHERE blob <> '' AND present = 1
-                 ) GROUP BY blob)",
+                 ) named GROUP BY blob) counted",
         )
         .fetch_one(&mut *self.reader().await?)
         .await
@@ -115,9 +113,9 @@ impl Reads {
     /// The masters of these assets.
     pub async fn masters_of(&self, assets: &[AssetId]) -> Result<Vec<(AssetId, NamedFile)>, StoreError> {
         let rows: Vec<(i64, String, i64)> = sql::tuple(
-            "SELECT a.id, a.blob, a.bytes FROM json_each($1) i CROSS JOIN asset a ON a.id = i.value WHERE a.blob <> ''",
+            "SELECT a.id, a.blob, a.bytes FROM ids($1) i STRAIGHT_JOIN asset a ON a.id = i.id WHERE a.blob <> ''",
         )
-        .bind(json!(assets).to_string())
+        .list(assets)
         .fetch_all(&mut *self.reader().await?)
         .await
         .map_err(StoreError::doing("look for the masters of assets"))?;

@@ -1,7 +1,7 @@
 //! Folders. The root is the empty path; deleting hides a folder, and making it again brings it back.
 
 use chrono::{DateTime, Utc};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::assets::next_change;
 use super::rows::{get, instant};
@@ -42,8 +42,8 @@ impl Reads {
         let types = if types.is_empty() { None } else { Some(json!(types).to_string()) };
         let rows = sql::query(
             "SELECT f.id, f.path, f.modified_at,
-                    $5 IS NULL OR EXISTS (SELECT 1 FROM asset a WHERE a.folder_id = f.id AND a.trash_state = 'NotInTrash'
-                                          AND a.asset_type IN (SELECT value FROM json_each($5))) AS matches
+                    CAST($5 AS text) IS NULL OR EXISTS (SELECT 1 FROM asset a WHERE a.folder_id = f.id AND a.trash_state = 'NotInTrash'
+                                          AND a.asset_type IN texts($5)) AS matches
              FROM folder f
              WHERE f.company_id = $1 AND f.deleted_at IS NULL AND (f.path = $2 OR (f.path >= $3 AND f.path < $4))
              ORDER BY f.path LIMIT $6",
@@ -195,12 +195,12 @@ pub(in crate::store) async fn ensure(
         "INSERT INTO folder (id, company_id, path, created_at, modified_at)
          SELECT ",
         next_number!("folder"),
-        " + key, $1, value, $3, $3 FROM json_each($2) WHERE true
+        " + w.n, $1, w.text, $3, $3 FROM texts($2) w WHERE true
          ON CONFLICT (company_id, path) DO UPDATE SET deleted_at = NULL, modified_at = excluded.modified_at
          WHERE folder.deleted_at IS NOT NULL"
     ))
     .bind(company.0)
-    .bind(Value::from(with_parents(path)).to_string())
+    .list(&with_parents(path))
     .bind(at.timestamp_millis())
     .execute(&mut *tx)
     .await
@@ -216,10 +216,10 @@ pub(in crate::store) async fn bring_back(
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let paths: Vec<String> = sql::scalar(
-        "SELECT DISTINCT f.path FROM json_each($1) i CROSS JOIN asset a ON a.id = i.value
-         CROSS JOIN folder f ON f.id = a.folder_id WHERE f.deleted_at IS NOT NULL",
+        "SELECT DISTINCT f.path FROM ids($1) i STRAIGHT_JOIN asset a ON a.id = i.id
+         STRAIGHT_JOIN folder f ON f.id = a.folder_id WHERE f.deleted_at IS NOT NULL",
     )
-    .bind(json!(assets).to_string())
+    .list(assets)
     .fetch_all(&mut *tx)
     .await
     .map_err(StoreError::doing("look for the folders of assets"))?;
@@ -249,8 +249,8 @@ pub(in crate::store) async fn touch(
     folders: &[FolderId],
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    sql::query("UPDATE folder SET modified_at = $2 WHERE id IN (SELECT value FROM json_each($1)) AND modified_at < $2")
-        .bind(serde_json::json!(folders).to_string())
+    sql::query("UPDATE folder SET modified_at = $2 WHERE id IN ids($1) AND modified_at < $2")
+        .list(folders)
         .bind(at.timestamp_millis())
         .execute(tx)
         .await

@@ -7,19 +7,15 @@
 mod bulk;
 pub mod effect;
 mod error;
-pub mod limit;
-mod migrations;
 pub mod numbers;
 mod open;
-pub mod peek;
 mod rights;
 mod rows;
-mod set_definitions;
 mod signal;
 pub mod sql;
 mod stats;
 mod system;
-mod wal;
+mod transaction;
 mod writer;
 
 pub mod accounts;
@@ -40,12 +36,11 @@ pub mod overview;
 pub mod pictures;
 pub mod property_sets;
 pub mod publishing;
-pub mod sample;
 
 pub use error::{StoreError, Unopened};
 pub use open::{Options, Reads, Store};
 pub use rights::open_to_others;
 pub use signal::{Bell, Signals};
+pub use sql::sqlite::{Stray, limit, peek, sample};
 pub use stats::{AttemptResult, Stats};
-pub use wal::Stray;
-pub use writer::Transaction;
+pub use transaction::Transaction;

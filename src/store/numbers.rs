@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use super::jobs::Fence;
 use super::jobs::attempt::{AttemptError, held};
@@ -22,7 +21,7 @@ use crate::store::sql::{self, Connection};
 macro_rules! next_number {
     ($table:literal) => {
         concat!(
-            "(SELECT max(coalesce((SELECT max(id) FROM ",
+            "(SELECT greatest(coalesce((SELECT max(id) FROM ",
             $table,
             " NOT INDEXED), 0), coalesce((SELECT value FROM kept_number WHERE name = '",
             $table,
@@ -243,7 +242,7 @@ async fn fact(connection: &mut Connection, key: &str) -> Result<Option<String>, 
 async fn highest(connection: &mut Connection) -> Result<BTreeMap<String, i64>, StoreError> {
     let of_table = |(name, table): (&str, &str)| {
         format!(
-            "SELECT '{name}', max(coalesce((SELECT max(id) FROM {table} NOT INDEXED), 0),
+            "SELECT '{name}', greatest(coalesce((SELECT max(id) FROM {table} NOT INDEXED), 0),
                                   coalesce((SELECT value FROM kept_number WHERE name = '{table}'), 0))"
         )
     };
@@ -251,7 +250,7 @@ async fn highest(connection: &mut Connection) -> Result<BTreeMap<String, i64>, S
     for (name, column, table) in [(CHANGE, "change_seq", "company"), (PUBLISH, "publish_seq", "publish_context")] {
         // Kept as well: there may be no row that could remember it.
         questions.push(format!(
-            "SELECT '{name}', max(coalesce((SELECT max({column}) FROM {table}), 0),
+            "SELECT '{name}', greatest(coalesce((SELECT max({column}) FROM {table}), 0),
                                   coalesce((SELECT value FROM kept_number WHERE name = '{name}'), 0))"
         ));
     }
@@ -262,25 +261,30 @@ async fn highest(connection: &mut Connection) -> Result<BTreeMap<String, i64>, S
     Ok(rows.into_iter().collect())
 }
 
+sql::columns! {
+    struct Kept { name: &'static str, value: i64 }
+}
+
 async fn keep(tx: &mut Transaction, seen: &BTreeMap<String, i64>) -> Result<(), StoreError> {
     let doing = "count on from what files have seen";
     let names = TABLES.into_iter().chain([(CHANGE, CHANGE), (PUBLISH, PUBLISH)]);
-    let kept: Vec<Value> =
-        names.filter_map(|(name, kept_as)| seen.get(name).map(|number| json!([kept_as, number]))).collect();
+    let kept: Vec<Kept> = names
+        .filter_map(|(name, kept_as)| seen.get(name).map(|number| Kept { name: kept_as, value: *number }))
+        .collect();
     sql::query(
-        "INSERT INTO kept_number (name, value) SELECT value ->> 0, value ->> 1 FROM json_each($1) WHERE true
-         ON CONFLICT (name) DO UPDATE SET value = max(kept_number.value, excluded.value)",
+        "INSERT INTO kept_number (name, value) SELECT k.name, k.value FROM rows($1: name text, value int) k WHERE true
+         ON CONFLICT (name) DO UPDATE SET value = greatest(kept_number.value, excluded.value)",
     )
-    .bind(Value::from(kept).to_string())
+    .rows(&kept)
     .execute(&mut *tx)
     .await
     .map_err(StoreError::doing(doing))?;
     for (name, sql) in [
-        (CHANGE, "UPDATE company SET change_seq = max(change_seq, $1)"),
+        (CHANGE, "UPDATE company SET change_seq = greatest(change_seq, $1)"),
         // The trees are written anew by the next publish: what they hold is of a later time.
         (
             PUBLISH,
-            "UPDATE publish_context SET publish_seq = max(publish_seq, $1), side_a_seq = 0, side_b_seq = 0,
+            "UPDATE publish_context SET publish_seq = greatest(publish_seq, $1), side_a_seq = 0, side_b_seq = 0,
                                      shown_seq = 0, told_seq = 0",
         ),
     ] {
@@ -304,7 +308,7 @@ pub(in crate::store) async fn meet_trees(
 ) -> Result<bool, StoreError> {
     let doing = "count on from what trees have seen";
     let held: Option<i64> =
-        sql::scalar("SELECT max(side_a_seq, side_b_seq) FROM publish_context WHERE id = $1 AND publish_seq < $2")
+        sql::scalar("SELECT greatest(side_a_seq, side_b_seq) FROM publish_context WHERE id = $1 AND publish_seq < $2")
             .bind(context.0)
             .bind(seen)
             .fetch_optional(&mut *tx)

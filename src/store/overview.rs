@@ -37,7 +37,7 @@ impl Reads {
             "SELECT kind, state, count(*) AS number FROM instance INDEXED BY instance_active WHERE state <> 'Done'
              GROUP BY kind, state",
         )
-        .fetch_all(&mut *reader)
+        .fetch_all(&mut reader)
         .await
         .map_err(StoreError::doing("count runs"))?;
         let scheduled = sql::tuple(
@@ -45,13 +45,13 @@ impl Reads {
              WHERE trigger_kind <> 'at_once' AND trigger_state <> 'Complete' AND deleted_at IS NULL
              GROUP BY trigger_state",
         )
-        .fetch_all(&mut *reader)
+        .fetch_all(&mut reader)
         .await
         .map_err(StoreError::doing("count scheduled jobs"))?;
         let messages = sql::tuple(
             "SELECT channel, count(*) FROM outbox INDEXED BY outbox_pending WHERE state = 'Pending' GROUP BY channel",
         )
-        .fetch_all(&mut *reader)
+        .fetch_all(&mut reader)
         .await
         .map_err(StoreError::doing("count messages"))?;
         let facts = sql::query(
@@ -64,7 +64,7 @@ impl Reads {
                     (SELECT count(*) FROM account) AS accounts",
         )
         .bind(now.timestamp_millis())
-        .fetch_one(&mut *reader)
+        .fetch_one(&mut reader)
         .await
         .map_err(StoreError::doing("look at the queue"))?;
         Ok(Overview {
@@ -112,7 +112,7 @@ impl Store {
         self.write(|_| Box::pin(async { Ok::<(), StoreError>(()) })).await?;
         let mut reader = self.pulse().await?;
         let _: i64 = sql::scalar("SELECT count(*) FROM system")
-            .fetch_one(&mut *reader)
+            .fetch_one(&mut reader)
             .await
             .map_err(StoreError::doing("answer"))?;
         Ok(())

@@ -86,7 +86,7 @@ macro_rules! known {
     ($condition:literal) => {
         concat!(
             "SELECT a.*, f.path AS folder,
-                    (SELECT json_group_array(json_object('role', role, 'blob', d.blob, 'bytes', d.bytes, 'width', d.width,
+                    (SELECT json_agg(json_build_object('role', role, 'blob', d.blob, 'bytes', d.bytes, 'width', d.width,
                             'height', d.height, 'source_blob', source_blob, 'recipe', recipe) ORDER BY role)
                      FROM derived d WHERE d.asset_id = a.id) AS derived,
                     EXISTS (SELECT 1 FROM asset p WHERE p.id = a.parent_id AND p.trash_state <> 'InEmptiedTrash') AS has_parent
@@ -106,9 +106,9 @@ macro_rules! pictures {
                      WHERE d.asset_id = a.id AND d.role IN ('Pyramid', 'Thumbnail') AND d.source_blob = a.blob) AS recipe
              FROM asset a
              WHERE a.company_id = $1 AND a.trash_state = 'NotInTrash'
-               AND a.asset_type IN (SELECT value FROM json_each($2))
+               AND a.asset_type IN texts($2)
                -- Pages are drawn again with their document.
-               AND a.making ->> 'page' IS NULL ",
+               AND json_text(a.making, 'page') IS NULL ",
             $condition,
             " ORDER BY a.id"
         )
@@ -123,13 +123,13 @@ impl Reads {
 
     /// Those of the assets that the company has, in order of numbers; also those in the trash.
     pub async fn assets_numbered(&self, company: CompanyId, assets: &[AssetId]) -> Result<Vec<KnownAsset>, StoreError> {
-        let found = sql::query(known!("id IN (SELECT value FROM json_each($2))")).bind(company.0);
-        self.known(found.bind(json!(assets).to_string())).await
+        let found = sql::query(known!("id IN ids($2)")).bind(company.0);
+        self.known(found.list(assets)).await
     }
 
     async fn known(&self, found: Query) -> Result<Vec<KnownAsset>, StoreError> {
         let mut reader = self.reader().await?;
-        let rows = found.fetch_all(&mut *reader).await.map_err(StoreError::doing("look for assets"))?;
+        let rows = found.fetch_all(&mut reader).await.map_err(StoreError::doing("look for assets"))?;
         rows.iter()
             .map(|row| {
                 let derived: Vec<DerivedRow> = rows::json(row, "derived")?;
@@ -163,7 +163,7 @@ impl Reads {
 
     async fn picture_states(&self, found: Query) -> Result<Vec<PictureState>, StoreError> {
         let mut reader = self.reader().await?;
-        let rows = found.fetch_all(&mut *reader).await.map_err(StoreError::doing("list pictures"))?;
+        let rows = found.fetch_all(&mut reader).await.map_err(StoreError::doing("list pictures"))?;
         rows.iter()
             .map(|row| {
                 Ok(PictureState {
@@ -186,7 +186,7 @@ impl Reads {
                      WHERE d.asset_id = a.id AND d.role IN ('Pyramid', 'Thumbnail') AND d.source_blob = a.blob
                        AND d.source_blob = coalesce(p.blob, a.blob)) AS recipe
              FROM asset a LEFT JOIN asset p ON p.id = a.parent_id AND p.trash_state <> 'InEmptiedTrash'
-             WHERE a.company_id = $1 AND a.trash_state = 'NotInTrash' AND a.making ->> 'page' IS NOT NULL
+             WHERE a.company_id = $1 AND a.trash_state = 'NotInTrash' AND json_text(a.making, 'page') IS NOT NULL
              ORDER BY a.id",
         )
         .bind(company.0)
@@ -218,7 +218,7 @@ impl Reads {
              WHERE company_id = $1 AND asset_type = 'IccProfile' AND trash_state = 'NotInTrash'",
         )
         .bind(company.0)
-        .fetch_all(&mut *reader)
+        .fetch_all(&mut reader)
         .await
         .map_err(StoreError::doing("list colour profiles"))?;
         rows.iter()
@@ -235,16 +235,16 @@ fn picture_types() -> String {
     json!(types).to_string()
 }
 
-/// What was made from these assets, stale or not. `assets` is a JSON array of their numbers.
+/// What was made from these assets, stale or not.
 pub(super) async fn derived_of(
     reader: &mut Connection,
-    assets: &str,
+    assets: &[AssetId],
 ) -> Result<HashMap<AssetId, Vec<Derived>>, StoreError> {
     let rows = sql::query(
         "SELECT asset_id, role, blob, bytes, width, height, source_blob, recipe FROM derived
-         WHERE asset_id IN (SELECT value FROM json_each($1)) ORDER BY asset_id, role",
+         WHERE asset_id IN ids($1) ORDER BY asset_id, role",
     )
-    .bind(assets)
+    .list(assets)
     .fetch_all(reader)
     .await
     .map_err(StoreError::doing("read derived files"))?;

@@ -119,7 +119,7 @@ impl Reads {
     ) -> Result<Vec<PropertySet>, StoreError> {
         sql::query(
             "SELECT s.*, t.built_in FROM property_set s JOIN property_set_type t ON t.id = s.type_id
-             WHERE s.type_id = $1 AND s.company_id IS $2 AND s.account_id IS $3 ORDER BY s.id",
+             WHERE s.type_id = $1 AND s.company_id IS NOT DISTINCT FROM $2 AND s.account_id IS NOT DISTINCT FROM $3 ORDER BY s.id",
         )
         .bind(type_id.0)
         .bind(owner.company.map(|company| company.0))
@@ -249,7 +249,7 @@ async fn add(
         .ok_or(PropertySetError::Gone)?;
     let set_type = set_type(&row)?;
     if !set_type.allow_multiple {
-        sql::query("DELETE FROM property_set WHERE type_id = $1 AND company_id IS $2 AND account_id IS $3")
+        sql::query("DELETE FROM property_set WHERE type_id = $1 AND company_id IS NOT DISTINCT FROM $2 AND account_id IS NOT DISTINCT FROM $3")
             .bind(type_id.0)
             .bind(owner.company.map(|company| company.0))
             .bind(owner.account.map(|account| account.0))
@@ -265,7 +265,7 @@ async fn add(
          SELECT ",
         next_number!("property_set"),
         ", $1, $2, $3, $4, $5, $5
-         WHERE (SELECT count(*) FROM property_set WHERE type_id = $1 AND company_id IS $2 AND account_id IS $3) < $6
+         WHERE (SELECT count(*) FROM property_set WHERE type_id = $1 AND company_id IS NOT DISTINCT FROM $2 AND account_id IS NOT DISTINCT FROM $3) < $6
          RETURNING id"
     ))
     .bind(type_id.0)
@@ -323,9 +323,9 @@ async fn check_free_name(
 ) -> Result<(), PropertySetError> {
     let name = properties.get(property_set::NAME).unwrap_or_default();
     let taken = sql::query(
-        "SELECT 1 FROM property_set s, json_each(s.properties) p
-         WHERE s.type_id = $1 AND s.company_id IS $2 AND s.account_id IS $3 AND s.id IS NOT $4
-           AND p.value ->> 'name' = $5 AND p.value ->> 'value' = $6",
+        "SELECT 1 FROM property_set s, texts(s.properties) p
+         WHERE s.type_id = $1 AND s.company_id IS NOT DISTINCT FROM $2 AND s.account_id IS NOT DISTINCT FROM $3 AND s.id IS DISTINCT FROM $4
+           AND json_text(p.text, 'name') = $5 AND json_text(p.text, 'value') = $6",
     )
     .bind(type_id.0)
     .bind(owner.company.map(|company| company.0))

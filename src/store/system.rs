@@ -1,7 +1,6 @@
 //! Facts about the database itself.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::json;
 
 use super::{Reads, Store, StoreError, Transaction};
 use crate::store::sql;
@@ -11,40 +10,26 @@ impl Reads {
     pub async fn known_offsets(&self) -> Result<Vec<(DateTime<Utc>, TimeDelta)>, StoreError> {
         let mut reader = self.reader().await?;
         let rows: Vec<(i64, i64)> = sql::tuple("SELECT from_at, millis FROM zone_offset ORDER BY from_at")
-            .fetch_all(&mut *reader)
+            .fetch_all(&mut reader)
             .await
             .map_err(StoreError::doing("read the offsets of a zone"))?;
         let instant = |(from, offset)| Some((DateTime::from_timestamp_millis(from)?, TimeDelta::milliseconds(offset)));
         Ok(rows.into_iter().filter_map(instant).collect())
     }
 
-    /// What SQLite finds wrong with the file; nothing when it is sound.
+    /// What the database finds wrong with itself; nothing when it is sound.
     pub async fn check_integrity(&self) -> Result<Vec<String>, StoreError> {
-        self.ask_itself("PRAGMA quick_check(10)").await
+        sql::quick_check(&mut *self.reader().await?).await.map_err(StoreError::doing("check itself"))
     }
 
     /// The same, and whether every index agrees with its table.
     pub async fn check_integrity_in_full(&self) -> Result<Vec<String>, StoreError> {
-        self.ask_itself("PRAGMA integrity_check(10)").await
-    }
-
-    async fn ask_itself(&self, question: &'static str) -> Result<Vec<String>, StoreError> {
-        let mut reader = self.reader().await?;
-        let said: Vec<String> =
-            sql::scalar(question).fetch_all(&mut *reader).await.map_err(StoreError::doing("check itself"))?;
-        Ok(said.into_iter().filter(|line| line != "ok").collect())
+        sql::full_check(&mut *self.reader().await?).await.map_err(StoreError::doing("check itself"))
     }
 
     /// Rows that refer to rows which are not there.
     pub async fn check_references(&self) -> Result<Vec<String>, StoreError> {
-        let mut reader = self.reader().await?;
-        sql::scalar(
-            "SELECT \"table\" || ': row ' || coalesce(rowid, '?') || ' refers to a row of ' || parent || ' that is not there'
-             FROM pragma_foreign_key_check LIMIT 10",
-        )
-        .fetch_all(&mut *reader)
-        .await
-        .map_err(StoreError::doing("check its references"))
+        sql::reference_check(&mut *self.reader().await?).await.map_err(StoreError::doing("check its references"))
     }
 }
 
@@ -70,22 +55,31 @@ impl Store {
     }
 }
 
+sql::columns! {
+    struct Offset { from_at: i64, millis: i64 }
+}
+
 /// Keeps how far local time is from UTC, and from which instant on: for the views that people read, and to know it when the rules
 /// of the zone change.
 pub(super) async fn keep_offsets(
     tx: &mut Transaction,
     offsets: &[(DateTime<Utc>, TimeDelta)],
 ) -> Result<(), StoreError> {
-    let millis = |(from, offset): &(DateTime<Utc>, TimeDelta)| (from.timestamp_millis(), offset.num_milliseconds());
-    let rows = json!(offsets.iter().map(millis).collect::<Vec<_>>()).to_string();
+    let row = |(from, offset): &(DateTime<Utc>, TimeDelta)| Offset {
+        from_at: from.timestamp_millis(),
+        millis: offset.num_milliseconds(),
+    };
+    let rows: Vec<Offset> = offsets.iter().map(row).collect();
     sql::query("DELETE FROM zone_offset")
         .execute(&mut *tx)
         .await
         .map_err(StoreError::doing("forget the offsets of a zone"))?;
-    sql::query("INSERT INTO zone_offset (from_at, millis) SELECT value ->> 0, value ->> 1 FROM json_each($1)")
-        .bind(rows)
-        .execute(tx)
-        .await
-        .map(|_| ())
-        .map_err(StoreError::doing("note the offsets of a zone"))
+    sql::query(
+        "INSERT INTO zone_offset (from_at, millis) SELECT o.from_at, o.millis FROM rows($1: from_at int, millis int) o",
+    )
+    .rows(&rows)
+    .execute(tx)
+    .await
+    .map(|_| ())
+    .map_err(StoreError::doing("note the offsets of a zone"))
 }

@@ -23,7 +23,7 @@ use super::StoreError;
 use super::bulk::{AnyWaiting, Batches, Bulk, Waiting};
 use super::signal::{Bell, Signals};
 use super::stats::Stats;
-use super::wal;
+use super::transaction::{Transaction, execute};
 use crate::store::sql::{self, Connection};
 
 /// Longest queue in front of the writer: beyond it callers wait in turn.
@@ -31,9 +31,6 @@ const QUEUE: usize = 4096;
 
 /// Most requests in one transaction, so that the first of them does not wait for ever.
 const GROUP: usize = 1024;
-
-/// The connection inside an open transaction.
-pub type Transaction = Connection;
 
 /// A request that is not a submission: what to do, and whom to tell.
 trait Op: Send {
@@ -218,7 +215,7 @@ struct Group {
 /// Does a whole group in one transaction. An error means that nothing of it was done.
 async fn transact(connection: &mut Connection, group: &mut Group, zone: Tz) -> Result<(), StoreError> {
     let result = async {
-        let begun = wal::begin(connection).await?;
+        let begun = sql::begin(connection).await?;
         within(connection, group, zone).await?;
         begun.commit(connection).await
     };
@@ -247,14 +244,6 @@ async fn within(tx: &mut Transaction, group: &mut Group, zone: Tz) -> Result<(),
         execute(tx, "RELEASE request", "release a savepoint").await?;
     }
     Ok(())
-}
-
-pub(super) async fn execute(
-    connection: &mut Connection,
-    sql: &'static str,
-    doing: &'static str,
-) -> Result<(), StoreError> {
-    sql::query(sql).execute(connection).await.map(|_| ()).map_err(StoreError::doing(doing))
 }
 
 #[cfg(test)]

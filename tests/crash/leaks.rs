@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::watched::{Held, comes_to_rest, left_in};
-use crate::{catalogue, login, number, open, serve};
+use crate::{catalogue, login, open, serve};
 
 /// Submits a job by SOAP.
 async fn submit(client: &reqwest::Client, address: &str, name: &str, job: &str) {
@@ -69,18 +69,17 @@ async fn after_a_thousand_jobs_a_daemon_holds_what_it_held_after_two_hundred() {
     let process = serve(&data);
     prepress::daemon::parts::install_crypto();
     let client = reqwest::Client::new();
-    let mut database = open(&data).await;
+    let database = open(&data).await;
     submit(&client, &process.address, "First", &upload("in")).await;
     let mut held = Vec::new();
     let mut done = 1;
     for until in [1, 200, 1000] {
         while done < until {
-            let assets = sqlx::query_scalar::<_, i64>("SELECT id FROM asset WHERE asset_type = 'Image' ORDER BY id");
-            let assets = assets.fetch_all(&mut database).await.unwrap();
+            let assets = database.numbers("SELECT id FROM asset WHERE asset_type = 'Image' ORDER BY id").await;
             submit(&client, &process.address, &format!("Job {done}"), &job(done, &assets)).await;
             done += 1;
         }
-        while number(&mut database, "SELECT count(*) FROM instance WHERE state <> 'Done'").await > 0 {
+        while database.number("SELECT count(*) FROM instance WHERE state <> 'Done'").await > 0 {
             tokio::task::yield_now().await;
         }
         let blobs = files_below(&data.join("blobs"));
@@ -88,10 +87,10 @@ async fn after_a_thousand_jobs_a_daemon_holds_what_it_held_after_two_hundred() {
         held.push((Held::by(process.id()), blobs));
     }
     let [_, (warm, few_blobs), (last, blobs)] = held[..] else { unreachable!() };
-    let counted = number(&mut database, "SELECT count(*) FROM instance").await;
+    let counted = database.number("SELECT count(*) FROM instance").await;
     assert_eq!(counted, 1000);
     let ended = |outcome: &str| format!("SELECT count(*) FROM instance WHERE outcome = '{outcome}'");
-    let failed: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(ended("Failed"))).fetch_one(&mut database).await.unwrap();
+    let failed = database.number(&ended("Failed")).await;
     assert!((90..=200).contains(&failed), "{failed} failed, and no more than should");
     assert!(last.files <= warm.files + 4, "open files: {warm:?}, then {last:?}");
     // Eight readers, four of long lists, the pulse and the writer have three each.

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use prepress::assets::blobs::Blobs;
 use serde_json::json;
-use sqlx::SqliteConnection;
+
+use crate::database::Database;
 
 use crate::watched::left_in;
-use crate::{Process, catalogue, has_suspects, number, open, prepress, run, serve};
+use crate::{Process, catalogue, has_suspects, open, prepress, run, serve};
 
 const PATIENCE: &str = "[dispatch]\nmax_attempts = 2\nretry_base = \"1s\"\nslots = 4\n";
 
@@ -45,8 +46,8 @@ fn said(data: &Path, arguments: &[&str]) -> (Option<i32>, String) {
     (output.status.code(), text.concat())
 }
 
-async fn open_runs(database: &mut SqliteConnection) -> i64 {
-    number(database, "SELECT count(*) FROM instance WHERE state <> 'Done'").await
+async fn open_runs(database: &Database) -> i64 {
+    database.number("SELECT count(*) FROM instance WHERE state <> 'Done'").await
 }
 
 /// Kills the daemon whenever one of these files is in work, until all jobs are done: the last daemon, and how often.
@@ -56,7 +57,7 @@ async fn poisoned(data: &Path, mut process: Process, poisons: &[String]) -> (Pro
         .flat_map(|content| [content.clone(), format!("{content}.alone")])
         .map(|name| data.join("work").join(name))
         .collect();
-    let mut database = open(data).await;
+    let database = open(data).await;
     let mut kills = 0;
     loop {
         if marks.iter().any(|mark| mark.exists()) {
@@ -64,7 +65,7 @@ async fn poisoned(data: &Path, mut process: Process, poisons: &[String]) -> (Pro
             kills += 1;
             assert!(kills < 20, "it is tried for ever");
             process = serve(data);
-        } else if open_runs(&mut database).await == 0 {
+        } else if open_runs(&database).await == 0 {
             return (process, kills);
         }
         tokio::task::yield_now().await;
@@ -81,10 +82,10 @@ async fn killed_more_often_than_a_job_may_fail_an_upload_that_comes_further_is_d
     catalogue(&data, FILES);
     let mut process = serve(&data);
     submit(&data, "Loop", "in");
-    let mut database = open(&data).await;
+    let database = open(&data).await;
     let (mut kills, mut next) = (0, 8);
-    while open_runs(&mut database).await > 0 {
-        let done = number(&mut database, "SELECT items_done FROM instance").await;
+    while open_runs(&database).await > 0 {
+        let done = database.number("SELECT items_done FROM instance").await;
         if done >= next && !has_suspects(&data) {
             process.kill();
             kills += 1;
@@ -110,12 +111,12 @@ async fn killed_more_often_than_a_job_may_fail_an_upload_that_comes_further_is_d
         ("all lines", "SELECT count(*) FROM log_detail WHERE log_type = 'UploadSuccess'"),
         ("assets", "SELECT count(*) FROM asset"),
     ] {
-        assert_eq!(number(&mut database, sql).await, files, "{what}");
+        assert_eq!(database.number(sql).await, files, "{what}");
     }
-    let losses = number(&mut database, "SELECT count(*) FROM log_detail WHERE code = 'worker-lost'").await;
+    let losses = database.number("SELECT count(*) FROM log_detail WHERE code = 'worker-lost'").await;
     assert!((5..=kills).contains(&losses), "{losses} losses of {kills} kills");
-    assert_eq!(number(&mut database, "SELECT error_count + warning_count FROM instance").await, 0);
-    assert_eq!(number(&mut database, "SELECT count(*) FROM condemned_file").await, 0);
+    assert_eq!(database.number("SELECT error_count + warning_count FROM instance").await, 0);
+    assert_eq!(database.number("SELECT count(*) FROM condemned_file").await, 0);
     assert_eq!(process.terminate(), Some(0));
     assert_eq!(left_in(&data.join("work")), Vec::<String>::new());
 }
@@ -135,12 +136,12 @@ async fn a_file_that_ends_the_daemon_fails_alone_until_it_is_cleared() {
     submit(&data, "Poisoned", "in");
     let (process, kills) = poisoned(&data, process, std::slice::from_ref(&content)).await;
     assert_eq!(kills, 2, "once beside others, and once alone");
-    let mut database = open(&data).await;
+    let database = open(&data).await;
     let succeeded = "SELECT count(*) FROM instance WHERE id = 1 AND outcome = 'Succeeded'";
-    assert_eq!(number(&mut database, succeeded).await, 1);
-    assert_eq!(number(&mut database, "SELECT success_count FROM instance WHERE id = 1").await, 12);
-    assert_eq!(number(&mut database, "SELECT error_count FROM instance WHERE id = 1").await, 1);
-    assert_eq!(number(&mut database, "SELECT count(*) FROM outbox").await, 1, "its mail tells of it");
+    assert_eq!(database.number(succeeded).await, 1);
+    assert_eq!(database.number("SELECT success_count FROM instance WHERE id = 1").await, 12);
+    assert_eq!(database.number("SELECT error_count FROM instance WHERE id = 1").await, 1);
+    assert_eq!(database.number("SELECT count(*) FROM outbox").await, 1, "its mail tells of it");
     let clear = format!("prepress doctor --clear {}", &content[..16]);
     let (_, log) = said(&data, &["jobs", "log", "1", "--problems"]);
     let problem = log.lines().find(|line| line.contains("picture-0005-poison.png"));
@@ -152,8 +153,8 @@ async fn a_file_that_ends_the_daemon_fails_alone_until_it_is_cleared() {
     submit(&data, "Again", "again");
     let (process, kills) = poisoned(&data, process, std::slice::from_ref(&content)).await;
     assert_eq!((kills, process.id()), (0, id));
-    assert_eq!(number(&mut database, "SELECT error_count FROM instance WHERE id = 2").await, 1);
-    assert_eq!(number(&mut database, "SELECT attempt FROM instance WHERE id = 2").await, 1);
+    assert_eq!(database.number("SELECT error_count FROM instance WHERE id = 2").await, 1);
+    assert_eq!(database.number("SELECT attempt FROM instance WHERE id = 2").await, 1);
     let (_, log) = said(&data, &["jobs", "log", "2"]);
     assert!(log.split_whitespace().collect::<Vec<_>>().join(" ").contains(&clear), "{log}");
 
@@ -171,10 +172,10 @@ async fn a_file_that_ends_the_daemon_fails_alone_until_it_is_cleared() {
     assert!(doctor.contains("No file has ended the daemon"), "{doctor}");
     // Nobody kills any more.
     submit(&data, "Cleared", "again");
-    while open_runs(&mut database).await > 0 {
+    while open_runs(&database).await > 0 {
         tokio::task::yield_now().await;
     }
-    assert_eq!(number(&mut database, "SELECT success_count FROM instance WHERE id = 3").await, 1);
+    assert_eq!(database.number("SELECT success_count FROM instance WHERE id = 3").await, 1);
     assert_eq!(process.terminate(), Some(0));
     assert_eq!(left_in(&data.join("work")), Vec::<String>::new());
 }
@@ -197,12 +198,12 @@ async fn jobs_side_by_side_lose_no_more_than_the_file_that_ends_the_daemon() {
     submit(&data, "Other", "other");
     let (process, kills) = poisoned(&data, process, &[Blobs::id_of(&poison)]).await;
     assert_eq!(kills, 2);
-    let mut database = open(&data).await;
+    let database = open(&data).await;
     let outcome = "SELECT count(*) FROM instance WHERE outcome = 'Succeeded' AND error_count = 1";
-    assert_eq!(number(&mut database, outcome).await, 2);
-    assert_eq!(number(&mut database, "SELECT success_count FROM instance WHERE id = 1").await, 11);
-    assert_eq!(number(&mut database, "SELECT success_count FROM instance WHERE id = 2").await, 1);
-    assert_eq!(number(&mut database, "SELECT count(*) FROM condemned_file").await, 1);
+    assert_eq!(database.number(outcome).await, 2);
+    assert_eq!(database.number("SELECT success_count FROM instance WHERE id = 1").await, 11);
+    assert_eq!(database.number("SELECT success_count FROM instance WHERE id = 2").await, 1);
+    assert_eq!(database.number("SELECT count(*) FROM condemned_file").await, 1);
     assert_eq!(process.terminate(), Some(0));
 }
 
@@ -229,10 +230,10 @@ async fn an_end_in_good_order_makes_nobody_a_suspect_and_costs_no_wait() {
     assert_eq!(process.terminate(), Some(0));
     assert_eq!(left_in(&data.join("work")), Vec::<String>::new());
     let process = serve(&data);
-    let mut database = open(&data).await;
-    while open_runs(&mut database).await > 0 {
+    let database = open(&data).await;
+    while open_runs(&database).await > 0 {
         tokio::task::yield_now().await;
     }
-    assert_eq!(number(&mut database, "SELECT success_count FROM instance WHERE failures = 0").await, 4);
+    assert_eq!(database.number("SELECT success_count FROM instance WHERE failures = 0").await, 4);
     assert_eq!(process.terminate(), Some(0));
 }

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "what fails here fails its test")]
 
+#[path = "../support/database.rs"]
+mod database;
 mod disk;
 mod leaks;
 mod load;
@@ -16,8 +18,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use base64::Engine;
+use database::Database;
 use serde_json::json;
-use sqlx::{Connection, Row, SqliteConnection};
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -112,13 +114,8 @@ async fn submit(address: &str, name: &str) {
     assert_eq!(status, 200, "{text}");
 }
 
-async fn open(data: &Path) -> SqliteConnection {
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(data.join("prepress.db")).read_only(true);
-    SqliteConnection::connect_with(&options).await.unwrap()
-}
-
-async fn number(database: &mut SqliteConnection, sql: &'static str) -> i64 {
-    sqlx::query(sql).fetch_one(database).await.unwrap().get(0)
+async fn open(data: &Path) -> Database {
+    Database::read_only(data.join("prepress.db")).await
 }
 
 /// Whether files are to be tried alone, or just are. A daemon that is killed then takes one for what ended it.
@@ -146,14 +143,14 @@ async fn killed_at_any_moment_nothing_is_lost_and_nothing_done_twice() {
     catalogue(&data, FILES);
     let process = serve(&data);
     submit(&process.address, "Crash").await;
-    let mut database = open(&data).await;
+    let database = open(&data).await;
     let mut process = Some(process);
     let mut kills = 0;
     // The next kill comes when some more items are committed than at the last one.
     let mut next = 3;
     loop {
-        let done = number(&mut database, "SELECT coalesce(sum(items_done), 0) FROM instance").await;
-        let open_runs = number(&mut database, "SELECT count(*) FROM instance WHERE state <> 'Done'").await;
+        let done = database.number("SELECT coalesce(sum(items_done), 0) FROM instance").await;
+        let open_runs = database.number("SELECT count(*) FROM instance WHERE state <> 'Done'").await;
         if open_runs == 0 {
             break;
         }
@@ -167,19 +164,18 @@ async fn killed_at_any_moment_nothing_is_lost_and_nothing_done_twice() {
     }
     assert!(kills >= 3, "it was killed {kills} times");
     let files = i64::try_from(FILES).unwrap();
-    assert_eq!(number(&mut database, "SELECT count(*) FROM instance").await, 2, "the upload and one follow-up");
-    assert_eq!(number(&mut database, "SELECT count(*) FROM instance WHERE outcome = 'Succeeded'").await, 2);
-    assert_eq!(number(&mut database, "SELECT success_count FROM instance WHERE id = 1").await, files);
-    assert_eq!(number(&mut database, "SELECT count(*) FROM log_detail WHERE log_type = 'UploadSuccess'").await, files);
+    assert_eq!(database.number("SELECT count(*) FROM instance").await, 2, "the upload and one follow-up");
+    assert_eq!(database.number("SELECT count(*) FROM instance WHERE outcome = 'Succeeded'").await, 2);
+    assert_eq!(database.number("SELECT success_count FROM instance WHERE id = 1").await, files);
+    assert_eq!(database.number("SELECT count(*) FROM log_detail WHERE log_type = 'UploadSuccess'").await, files);
     assert_eq!(
-        number(&mut database, "SELECT count(DISTINCT asset_name) FROM log_detail WHERE log_type = 'UploadSuccess'")
-            .await,
+        database.number("SELECT count(DISTINCT asset_name) FROM log_detail WHERE log_type = 'UploadSuccess'").await,
         files
     );
-    assert_eq!(number(&mut database, "SELECT count(*) FROM asset").await, files);
-    assert_eq!(number(&mut database, "SELECT count(*) FROM outbox").await, 1, "one mail, however often it was started");
+    assert_eq!(database.number("SELECT count(*) FROM asset").await, files);
+    assert_eq!(database.number("SELECT count(*) FROM outbox").await, 1, "one mail, however often it was started");
     assert_eq!(published(&data).len(), FILES);
-    assert!(number(&mut database, "SELECT attempt FROM instance WHERE id = 1").await > 1);
+    assert!(database.number("SELECT attempt FROM instance WHERE id = 1").await > 1);
     assert_eq!(process.unwrap().terminate(), Some(0));
     let unfinished = std::fs::read_dir(data.join("blobs/tmp")).unwrap().count();
     assert_eq!(unfinished, 0, "no unfinished file stays");
@@ -204,12 +200,11 @@ async fn killed_at_any_moment_jobs_of_several_kinds_go_on() {
     catalogue(&data, FILES);
     let mut process = serve(&data);
     submit(&process.address, "Upload").await;
-    let mut database = open(&data).await;
-    while number(&mut database, "SELECT count(*) FROM instance WHERE outcome = 'Succeeded'").await < 2 {
+    let database = open(&data).await;
+    while database.number("SELECT count(*) FROM instance WHERE outcome = 'Succeeded'").await < 2 {
         tokio::task::yield_now().await;
     }
-    let assets =
-        sqlx::query_scalar::<_, i64>("SELECT id FROM asset ORDER BY id").fetch_all(&mut database).await.unwrap();
+    let assets = database.numbers("SELECT id FROM asset ORDER BY id").await;
     let assets: Vec<String> = assets.iter().map(|id| format!("a|{id}")).collect();
     let jobs = [
         ("Export", "exportJob", json!({"assetHandleArray": assets, "fmt": "convert", "is_modifier": "wid=20&fmt=png"})),
@@ -226,8 +221,8 @@ async fn killed_at_any_moment_jobs_of_several_kinds_go_on() {
     }
     let (mut kills, mut next) = (0, 0);
     loop {
-        let done = number(&mut database, "SELECT sum(items_done) FROM instance WHERE id > 2").await;
-        if number(&mut database, "SELECT count(*) FROM instance WHERE state <> 'Done'").await == 0 {
+        let done = database.number("SELECT sum(items_done) FROM instance WHERE id > 2").await;
+        if database.number("SELECT count(*) FROM instance WHERE state <> 'Done'").await == 0 {
             break;
         }
         if done >= next && !has_suspects(&data) {
@@ -240,8 +235,8 @@ async fn killed_at_any_moment_jobs_of_several_kinds_go_on() {
     }
     assert!(kills >= 3, "it was killed {kills} times");
     let files = i64::try_from(FILES).unwrap();
-    assert_eq!(number(&mut database, "SELECT count(*) FROM instance WHERE outcome = 'Succeeded'").await, 5);
-    assert_eq!(number(&mut database, "SELECT sum(error_count) FROM instance").await, 0);
+    assert_eq!(database.number("SELECT count(*) FROM instance WHERE outcome = 'Succeeded'").await, 5);
+    assert_eq!(database.number("SELECT sum(error_count) FROM instance").await, 0);
     let of_log = "SELECT count(*) * 1000 + count(DISTINCT asset_name) FROM log_detail WHERE log_type =";
     for (what, expected) in [
         ("'ExportJobRenderFileSuccess'", files * 1001),
@@ -249,7 +244,7 @@ async fn killed_at_any_moment_jobs_of_several_kinds_go_on() {
         ("'ZipFileExportJobSuccess'", 1001),
     ] {
         let sql = format!("{of_log} {what}");
-        let counted: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(&mut database).await.unwrap();
+        let counted = database.number(&sql).await;
         assert_eq!(counted, expected, "{what}: each once");
     }
     // What it was packed from may stay beside it when a kill came between, and goes with it.
@@ -277,26 +272,19 @@ async fn terminated_it_puts_back_what_it_had_begun() {
     catalogue(&data, FILES);
     let process = serve(&data);
     submit(&process.address, "Drain").await;
-    let mut database = open(&data).await;
-    while number(&mut database, "SELECT items_done FROM instance WHERE id = 1").await < 5 {
+    let database = open(&data).await;
+    while database.number("SELECT items_done FROM instance WHERE id = 1").await < 5 {
         tokio::task::yield_now().await;
     }
     assert_eq!(process.terminate(), Some(0));
-    let row = sqlx::query("SELECT state, failures, items_done FROM instance WHERE id = 1")
-        .fetch_one(&mut database)
-        .await
-        .unwrap();
-    let (state, failures, done): (String, i64, i64) = (row.get(0), row.get(1), row.get(2));
-    assert_eq!((state.as_str(), failures), ("WaitingCoordinator", 0), "a shutdown is no failure");
-    assert!(done < i64::try_from(FILES).unwrap());
+    let row = database.row("SELECT state, failures, items_done FROM instance WHERE id = 1").await;
+    assert_eq!(row[..2], [json!("WaitingCoordinator"), json!(0)], "a shutdown is no failure");
+    assert!(row[2].as_i64().unwrap() < i64::try_from(FILES).unwrap());
     let process = serve(&data);
-    while number(&mut database, "SELECT count(*) FROM instance WHERE state <> 'Done'").await > 0 {
+    while database.number("SELECT count(*) FROM instance WHERE state <> 'Done'").await > 0 {
         tokio::task::yield_now().await;
     }
-    assert_eq!(
-        number(&mut database, "SELECT success_count FROM instance WHERE id = 1").await,
-        i64::try_from(FILES).unwrap()
-    );
+    assert_eq!(database.number("SELECT success_count FROM instance WHERE id = 1").await, i64::try_from(FILES).unwrap());
     assert_eq!(process.terminate(), Some(0));
 }
 

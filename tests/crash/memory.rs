@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::json;
-use sqlx::{Connection, Row};
 
+use crate::database::Database;
 use crate::watched::{Peak, comes_to_rest};
 use crate::{catalogue, open, prepress as command, serve};
 
@@ -61,7 +61,7 @@ async fn a_hundred_megapixels_fit_and_what_does_not_is_refused_by_its_header() {
     };
     // Files that are refused are told by its exit code.
     assert_eq!(ended.code(), Some(4));
-    let mut database = open(&data).await;
+    let database = open(&data).await;
     let log = tool(env!("CARGO_BIN_EXE_prepress"), &["--data", text(&data), "jobs", "log", "1"]);
     for line in [
         "progressive.jpg could not be processed: decoding the picture takes",
@@ -69,15 +69,14 @@ async fn a_hundred_megapixels_fit_and_what_does_not_is_refused_by_its_header() {
     ] {
         assert!(log.contains(line), "{line} is not in\n{log}");
     }
-    let pyramids = sqlx::query(
-        "SELECT a.name, d.blob FROM derived d JOIN asset a ON a.id = asset_id WHERE role = 'Pyramid' ORDER BY 1",
-    );
-    let pyramids = pyramids.fetch_all(&mut database).await.unwrap();
-    assert_eq!(pyramids.iter().map(|row| row.get(0)).collect::<Vec<String>>(), ["baseline", "tiles"], "{log}");
+    let pyramids = database
+        .rows("SELECT a.name, d.blob FROM derived d JOIN asset a ON a.id = asset_id WHERE role = 'Pyramid' ORDER BY 1")
+        .await;
+    assert_eq!(pyramids.iter().map(|row| row[0].clone()).collect::<Vec<_>>(), ["baseline", "tiles"], "{log}");
     let mean = |picture: &str| tool("vips", &["avg", picture]).parse::<f64>().unwrap();
     for row in &pyramids {
-        let blob: String = row.get(1);
-        let pyramid = data.join("blobs").join(&blob[..2]).join(&blob);
+        let blob = row[1].as_str().unwrap();
+        let pyramid = data.join("blobs").join(&blob[..2]).join(blob);
         let said = tool("tiffinfo", &[text(&pyramid)]);
         let widths: Vec<&str> = said.lines().filter_map(|line| line.trim().strip_prefix("Image Width: ")).collect();
         assert!(widths.len() == 7 && widths[0].starts_with("14000 Image Length: 7000"), "{widths:?}");
@@ -100,7 +99,7 @@ async fn a_long_list_takes_no_more_memory_than_a_page() {
     let data = folder.path().join("data");
     let process = serve(&data);
     catalogue(&data, 0);
-    let mut database = sqlx::SqliteConnection::connect(data.join("prepress.db").to_str().unwrap()).await.unwrap();
+    let database = Database::at(data.join("prepress.db")).await;
     // Runs that wait for a time far away, of a job that never fires.
     for sql in [
         "INSERT INTO job (id, company_id, name, kind, spec, account_id, submitter_id, created_at, trigger_kind, trigger_state)
@@ -110,7 +109,7 @@ async fn a_long_list_takes_no_more_memory_than_a_page() {
          WITH RECURSIVE n(n) AS (SELECT 1001 UNION ALL SELECT n + 1 FROM n WHERE n < 31000)
          SELECT n, 1000, 47, 'uploadDirectoryJob', 'Later', 'Later_' || n, 'WaitingCoordinator', n, n, 4000000000000, (SELECT account_id FROM job WHERE id = 1000) FROM n",
     ] {
-        sqlx::query(sql).execute(&mut database).await.unwrap();
+        database.execute(sql).await;
     }
     prepress::daemon::parts::install_crypto();
     let call = async |fields: &str| {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::json;
 
 use crate::watched::{Peak, children, comes_to_rest, is_there, left_in};
-use crate::{catalogue, has_suspects, number, open, run, serve};
+use crate::{catalogue, has_suspects, open, run, serve};
 
 const PAGES: usize = 1000;
 
@@ -54,15 +54,15 @@ async fn killed_at_any_moment_a_document_has_each_page_once() {
         },
     });
     run(&data, &["submit", "-", "--user", "ada@acme.example"], &order.to_string());
-    let mut database = open(&data).await;
+    let database = open(&data).await;
     let (mut kills, mut next, mut peak) = (0, 20, Peak::default());
     // What is committed when the daemon is killed is not made again: the checkpoint of a page keeps its time.
-    let mut committed: Vec<(String, i64)> = Vec::new();
+    let mut committed = Vec::new();
     let items = "SELECT key, done_at FROM item WHERE key LIKE '%page:%' ORDER BY key";
     loop {
         peak.look(process.id());
-        let done = number(&mut database, "SELECT count(*) FROM item WHERE key LIKE '%page:%'").await;
-        if number(&mut database, "SELECT count(*) FROM instance WHERE state <> 'Done'").await == 0 {
+        let done = database.number("SELECT count(*) FROM item WHERE key LIKE '%page:%'").await;
+        if database.number("SELECT count(*) FROM instance WHERE state <> 'Done'").await == 0 {
             break;
         }
         if done >= next && !has_suspects(&data) {
@@ -72,14 +72,14 @@ async fn killed_at_any_moment_a_document_has_each_page_once() {
                 tokio::task::yield_now().await;
             }
             kills += 1;
-            committed = sqlx::query_as(items).fetch_all(&mut database).await.unwrap();
+            committed = database.rows(items).await;
             next = done + 60 + (kills % 5) * 37;
             process = serve(&data);
         }
         tokio::task::yield_now().await;
     }
     assert!(kills >= 5, "it was killed {kills} times");
-    assert_eq!(number(&mut database, "SELECT count(*) FROM instance WHERE outcome = 'Succeeded'").await, 1);
+    assert_eq!(database.number("SELECT count(*) FROM instance WHERE outcome = 'Succeeded'").await, 1);
     let pages = PAGES as i64;
     for (what, sql) in [
         ("pages", "SELECT count(*) FROM asset WHERE part LIKE 'page:%' AND trash_state = 'NotInTrash'"),
@@ -94,9 +94,9 @@ async fn killed_at_any_moment_a_document_has_each_page_once() {
         ("words", "SELECT count(DISTINCT word) FROM page_word"),
         ("successes, with the document", "SELECT success_count - 1 FROM instance"),
     ] {
-        assert_eq!(number(&mut database, sql).await, pages, "{what}");
+        assert_eq!(database.number(sql).await, pages, "{what}");
     }
-    let last: Vec<(String, i64)> = sqlx::query_as(items).fetch_all(&mut database).await.unwrap();
+    let last = database.rows(items).await;
     assert!(committed.iter().all(|checkpoint| last.contains(checkpoint)), "what was committed was made again");
     comes_to_rest(process.id(), &data).await;
     assert_eq!(process.terminate(), Some(0));

@@ -11,6 +11,8 @@ mod condemned;
 mod contexts;
 mod corpus;
 mod damaged_pages;
+#[path = "../support/database.rs"]
+mod database;
 mod drawn;
 mod edits;
 mod export;

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
+use crate::database::Database;
 use chrono::{DateTime, TimeDelta, Utc};
 use prepress::assets::blobs::Blobs;
 use prepress::clock::{Clock, ManualClock, SharedClock};
@@ -32,8 +33,6 @@ use prepress::store::jobs::finish::Ending;
 use prepress::store::jobs::submit::{NewJob, NewRun};
 use prepress::store::{Options, Store};
 use serde_json::{Value, json};
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
-use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 use tokio_util::sync::CancellationToken;
 
 /// A message in words.
@@ -49,7 +48,7 @@ pub struct World {
     pub clock: Arc<ManualClock>,
     pub company: CompanyId,
     pub account: AccountId,
-    pool: SqlitePool,
+    database: Database,
 }
 
 /// A line of a log.
@@ -139,8 +138,8 @@ impl World {
         change(&mut settings);
         let blobs = Blobs::open(&folder.path().join("blobs")).unwrap();
         std::fs::create_dir_all(settings.ingest_root.join("Acme")).unwrap();
-        let pool = SqlitePool::connect_with(SqliteConnectOptions::new().filename(&path)).await.unwrap();
-        Self { folder, store, blobs, settings, clock: ManualClock::at(start()), company, account, pool }
+        let database = Database::at(&path).await;
+        Self { folder, store, blobs, settings, clock: ManualClock::at(start()), company, account, database }
     }
 
     pub fn ingest(&self, path: &str) -> PathBuf {
@@ -235,19 +234,12 @@ impl World {
     }
 
     pub async fn query(&self, sql: &'static str) -> Vec<Vec<Value>> {
-        let rows = sqlx::query(sql).fetch_all(&self.pool).await.unwrap();
-        let cell = |row: &sqlx::sqlite::SqliteRow, at: usize| {
-            let number = row.try_get::<Option<i64>, _>(at).map(|number| json!(number));
-            number.unwrap_or_else(|_| json!(row.get::<Option<String>, _>(at)))
-        };
-        rows.iter().map(|row| (0..row.len()).map(|at| cell(row, at)).collect()).collect()
+        self.database.rows(sql).await
     }
 
     /// Changes the database behind the program's back.
     pub async fn execute(&self, sql: impl Into<String>) {
-        let mut connection = self.pool.acquire().await.unwrap();
-        let connection: &mut SqliteConnection = &mut connection;
-        sqlx::query(AssertSqlSafe(sql.into())).execute(connection).await.unwrap();
+        self.database.execute(&sql.into()).await;
     }
 
     pub async fn asset_names(&self) -> Vec<String> {
@@ -426,54 +418,63 @@ impl World {
         };
         let lines = self.lines(fence).await;
         let counters = self.counters(fence).await;
-        let items = sqlx::query_scalar("SELECT key FROM item WHERE instance_id = $1 ORDER BY key")
-            .bind(fence.instance.0)
-            .fetch_all(&self.pool)
-            .await
-            .unwrap();
+        let items = format!("SELECT key FROM item WHERE instance_id = {} ORDER BY key", fence.instance);
+        let items = self.database.texts(&items).await;
         self.store.finish_attempt(fence, ending, self.clock.now()).await.unwrap();
         Done { result, lines, counters, items, attempts }
     }
 
     /// What the executor wrote: without the lines that come with a claim or a release.
     pub async fn lines(&self, fence: Fence) -> Vec<Line> {
-        let rows = sqlx::query(
-            "SELECT log_type, code, params, asset_name FROM log_detail WHERE instance_id = $1
+        let question = format!(
+            "SELECT log_type, code, params, asset_name FROM log_detail WHERE instance_id = {}
              AND log_type NOT IN ('OriginalJobName', 'JobClient') AND code NOT LIKE 'begin-%-%load%'
              AND code NOT LIKE 'begin-%-publish' AND code NOT IN ('begin-optimize', 'begin-video-sitemap', 'shutdown-requeued', 'attempt-interrupted')
              ORDER BY id",
-        )
-        .bind(fence.instance.0)
-        .fetch_all(&self.pool)
-        .await
-        .unwrap();
-        let line = |row: &sqlx::sqlite::SqliteRow| Line {
-            log_type: row.get(0),
-            code: row.get(1),
-            params: serde_json::from_str(row.get(2)).unwrap(),
-            asset: row.get(3),
+            fence.instance
+        );
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let line = |row: &Vec<Value>| Line {
+            log_type: text(&row[0]).unwrap(),
+            code: text(&row[1]).unwrap(),
+            params: serde_json::from_str(row[2].as_str().unwrap()).unwrap(),
+            asset: text(&row[3]),
         };
-        rows.iter().map(line).filter(|line| !line.code.starts_with("begin-upload")).collect()
+        self.database
+            .rows(&question)
+            .await
+            .iter()
+            .map(line)
+            .filter(|line| !line.code.starts_with("begin-upload"))
+            .collect()
     }
 
     async fn counters(&self, fence: Fence) -> Counters {
-        let row = sqlx::query("SELECT * FROM instance WHERE id = $1")
-            .bind(fence.instance.0)
-            .fetch_one(&self.pool)
-            .await
-            .unwrap();
+        let question = format!(
+            "SELECT success_count, error_count, warning_count, duplicate_count, left_out_count, update_count, part_count,
+                    part_error_count, transfer_success_count, transfer_error_count, transfer_warning_count
+             FROM instance WHERE id = {}",
+            fence.instance
+        );
+        let row = self.database.row(&question).await;
+        let counted: Vec<i64> = row.iter().map(|number| number.as_i64().unwrap()).collect();
+        let [success, error, warning, duplicate, left_out, update, part, part_error, sent, unsent, warned] =
+            counted[..]
+        else {
+            panic!("{counted:?}");
+        };
         Counters {
-            success: row.get("success_count"),
-            error: row.get("error_count"),
-            warning: row.get("warning_count"),
-            duplicate: row.get("duplicate_count"),
-            left_out: row.get("left_out_count"),
-            update: row.get("update_count"),
-            part: row.get("part_count"),
-            part_error: row.get("part_error_count"),
-            transfer_success: row.get("transfer_success_count"),
-            transfer_error: row.get("transfer_error_count"),
-            transfer_warning: row.get("transfer_warning_count"),
+            success,
+            error,
+            warning,
+            duplicate,
+            left_out,
+            update,
+            part,
+            part_error,
+            transfer_success: sent,
+            transfer_error: unsent,
+            transfer_warning: warned,
         }
     }
 }

@@ -14,10 +14,9 @@ use prepress::engine::Notify;
 use prepress::model::id::InstanceId;
 use prepress::model::outcome::Outcome;
 use serde_json::json;
-use sqlx::{Row, SqlitePool};
 use tokio::net::TcpListener;
 
-use crate::support::{Daemon, Plan, Scripted, Wire, World, company, policy, upload};
+use crate::support::{Daemon, Database, Plan, Scripted, Wire, World, company, policy, upload};
 
 /// A request that came in, and what the database said of the run at that moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,8 +73,9 @@ impl Hook {
     }
 }
 
-async fn outcome(database: &SqlitePool) -> Option<String> {
-    sqlx::query("SELECT outcome FROM instance ORDER BY id DESC LIMIT 1").fetch_one(database).await.unwrap().get(0)
+async fn outcome(database: &Database) -> Option<String> {
+    let newest = database.row("SELECT outcome FROM instance ORDER BY id DESC LIMIT 1").await;
+    newest[0].as_str().map(str::to_owned)
 }
 
 /// The ways out of a daemon with the configuration.

@@ -7,8 +7,8 @@ use chrono_tz::Tz;
 use prepress::model::id::{AccountId, CompanyId};
 use prepress::store::jobs::query::{RunFilter, RunOrder};
 use prepress::store::{Options, Store, sample};
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
+
+use crate::support::Database;
 
 const ORDERS: [(RunOrder, &[&str]); 9] = [
     (RunOrder::StartDate, &["coalesce(i.started_at, i.created_at)"]),
@@ -51,14 +51,14 @@ async fn each_order_of_each_choice_is_the_plain_one() {
     let path = folder.path().join("lists.db");
     Store::open(Options::new(&path, Tz::UTC)).await.unwrap().close().await;
     sample::fill(&path, 6_000, 0).await.unwrap();
-    let mut connection = SqliteConnectOptions::new().filename(&path).connect().await.unwrap();
+    let database = Database::at(&path).await;
     // One user is responsible for most of it.
     for sql in [
         "UPDATE job SET account_id = 3 WHERE id % 2 = 0",
         "UPDATE instance SET (account_id, submitter_id) =
                  (SELECT j.account_id, nullif(j.submitter_id, j.account_id) FROM job j WHERE j.id = job_id)",
     ] {
-        sqlx::query(sql).execute(&mut connection).await.unwrap();
+        database.execute(sql).await;
     }
     let store = Store::open(Options::new(&path, Tz::UTC)).await.unwrap();
     let at = |millis: i64| DateTime::from_timestamp_millis(millis);
@@ -87,10 +87,7 @@ async fn each_order_of_each_choice_is_the_plain_one() {
                             limit: Some(37),
                             ..RunFilter::default()
                         };
-                        let expected: Vec<i64> = sqlx::query_scalar(AssertSqlSafe(plain(&filter, columns)))
-                            .fetch_all(&mut connection)
-                            .await
-                            .unwrap();
+                        let expected = database.numbers(&plain(&filter, columns)).await;
                         let numbers = store.run_numbers(&filter).await.unwrap();
                         assert_eq!(numbers.iter().map(|id| id.0).collect::<Vec<_>>(), expected, "{filter:?}");
                         found += numbers.len();
@@ -100,6 +97,5 @@ async fn each_order_of_each_choice_is_the_plain_one() {
         }
     }
     assert!(found > 5_000, "the lists hold something: {found}");
-    connection.close().await.unwrap();
     store.close().await;
 }

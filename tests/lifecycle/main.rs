@@ -19,6 +19,7 @@ mod plans;
 mod posts;
 mod retention;
 mod schedule;
+mod statements;
 mod upgrade;
 mod writer;
 mod wrong_clock;

@@ -1,20 +1,16 @@
 //! What is old is forgotten, but not how far the numbers had come.
 
 use chrono::TimeDelta;
-use prepress::model::asset::{AssetType, PictureFacts};
 use prepress::model::id::{AccountId, CompanyId};
-use prepress::model::making::Making;
 use prepress::model::property_set::{Properties, PropertyType};
 use prepress::store::Store;
 use prepress::store::accounts::NewAccount;
-use prepress::store::assets::Contexts;
-use prepress::store::assets::ingest::{Master, NewAsset};
 use prepress::store::companies::NewCompany;
 use prepress::store::jobs::retention::{Forgotten, Horizon};
 use prepress::store::property_sets::{NewPropertySetType, Owner};
 use serde_json::json;
 
-use crate::support::{Daemon, Plan, Scripted, World, policy, upload};
+use crate::support::{Attempt, Daemon, Plan, Scripted, World, picture, policy, upload};
 
 #[tokio::test]
 async fn numbers_are_not_given_twice_though_their_first_owners_are_forgotten() {
@@ -142,24 +138,9 @@ async fn one_of_each(world: &World, store: &Store, name: &str) {
         at,
     };
     store.add_account(account).await.unwrap();
-    let asset = NewAsset {
-        company: CompanyId(1),
-        folder: name.to_owned(),
-        name: name.to_owned(),
-        file_name: format!("{name}.jpg"),
-        master: Master {
-            asset_type: AssetType::Image,
-            blob: name.to_owned(),
-            bytes: 1,
-            pixels: None,
-            facts: PictureFacts::default(),
-            making: Making::default(),
-        },
-        marked_in: Contexts::NONE,
-        by: AccountId(1),
-        at,
-    };
-    store.insert_asset(asset).await.unwrap();
+    let mut attempt = Attempt::begin(store, CompanyId(1), AccountId(1), at).await;
+    attempt.add(picture(CompanyId(1), name, name, at)).await;
+    attempt.end(at).await;
     store.save_image_format(CompanyId(1), None, name.to_owned(), "wid=400".to_owned()).await.unwrap();
     let set_type = NewPropertySetType {
         company: Some(company),

@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection};
 /// Makes a database as it was before migration `version`, and opens it.
 async fn before(version: i64, path: &Path) -> SqliteConnection {
     let mut connection = SqliteConnectOptions::new().filename(path).create_if_missing(true).connect().await.unwrap();
-    let all = Migrator::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations")).await.unwrap();
+    let all = Migrator::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/sqlite")).await.unwrap();
     let earlier = all.iter().filter(|migration| migration.version < version).cloned().collect();
     Migrator::with_migrations(earlier).run_direct(None, &mut connection, false).await.unwrap();
     connection

@@ -1,15 +1,12 @@
 //! How large an answer about jobs can become.
 
-use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
-
 use crate::server::Server;
+use crate::server::database::Database;
 use crate::{ADA, NEWEST, PASSWORD, server};
 
 /// Changes the database of a server behind its back.
 pub async fn write(server: &Server, sql: &str) {
-    let path = server.data().join("prepress.db");
-    let mut database = SqliteConnection::connect(&format!("sqlite:{}", path.display())).await.unwrap();
-    sqlx::query(AssertSqlSafe(sql.to_owned())).execute(&mut database).await.unwrap();
+    server.execute(sql).await;
 }
 
 async fn call(server: &Server, operation: &str, fields: &str) -> String {
@@ -89,12 +86,10 @@ async fn jobs_that_end_meanwhile_push_no_other_out() {
     let server = busy_server().await;
     let mut response = long_answer(&server, "").await;
     let mut bytes = response.chunk().await.unwrap().unwrap().to_vec();
-    let path = server.data().join("prepress.db");
-    let mut database = SqliteConnection::connect(&format!("sqlite:{}", path.display())).await.unwrap();
-    let busy: i64 = sqlx::query_scalar("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut database).await.unwrap();
-    assert_eq!(busy, 0, "the log is written back: nobody holds a transaction open");
+    let database = Database::at(server.data().join("prepress.db")).await;
+    assert!(database.writes_back().await, "nobody holds a transaction open");
     let ended = "UPDATE instance SET state = 'Done', outcome = 'Succeeded', finished_at = 1 WHERE id % 2 = 0";
-    sqlx::query(ended).execute(&mut database).await.unwrap();
+    database.execute(ended).await;
     while let Some(chunk) = response.chunk().await.unwrap() {
         bytes.extend_from_slice(&chunk);
     }

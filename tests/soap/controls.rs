@@ -26,6 +26,7 @@ use serde_json::{Value, json};
 
 use crate::built_in::administrator;
 use crate::server::Server;
+use crate::server::database::Database;
 use crate::shapes::until;
 use crate::{ADA, NEWEST, OLDEST};
 
@@ -397,16 +398,11 @@ impl House {
 
     /// The trigger, whether the job is deleted, and its runs.
     async fn left(&self, cell: &Cell) -> String {
-        let path = self.server.data().join("prepress.db");
-        let mut database =
-            <sqlx::SqliteConnection as sqlx::Connection>::connect(&format!("sqlite:{}", path.display())).await.unwrap();
-        let job: String = sqlx::query_scalar(
-            "SELECT trigger_state || iif(deleted_at IS NULL, '', ', deleted') FROM job WHERE id = $1",
-        )
-        .bind(cell.job.0)
-        .fetch_one(&mut database)
-        .await
-        .unwrap();
+        let question = format!(
+            "SELECT trigger_state || CASE WHEN deleted_at IS NULL THEN '' ELSE ', deleted' END FROM job WHERE id = {}",
+            cell.job.0
+        );
+        let job = Database::at(self.server.data().join("prepress.db")).await.texts(&question).await.remove(0);
         format!("{job} {}", self.shown_runs(cell.company, &cell.name).await)
     }
 

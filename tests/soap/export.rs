@@ -1,7 +1,6 @@
 //! The cycle of a client that exports: submit, poll the log until it shows an address, download.
 
 use prepress::model::role::Role;
-use sqlx::Connection;
 
 use crate::server::{Answer, PASSWORD, Server};
 use crate::{ADA, NEWEST};
@@ -148,9 +147,7 @@ async fn download(server: &Server, address: &str) {
     for guess in guesses {
         assert_eq!(client.get(&guess).send().await.unwrap().status(), 404, "{guess}");
     }
-    let database = format!("sqlite://{}", server.data().join("prepress.db").display());
-    let mut raw = sqlx::SqliteConnection::connect(&database).await.unwrap();
-    sqlx::query("UPDATE export SET expires_at = 1").execute(&mut raw).await.unwrap();
+    server.execute("UPDATE export SET expires_at = 1").await;
     let late = client.get(address).send().await.unwrap();
     assert_eq!(late.status(), 410);
     assert!(late.text().await.unwrap().contains("expired"));

@@ -29,7 +29,7 @@ async fn every_code_is_reached() {
     let boss = server.user("boss@acme.example", "Acme", Role::IpsCompanyAdmin).await;
     let ada = server.store().account_with_email(ADA).await.unwrap().unwrap().id;
     let gone = server.user("gone@acme.example", "Acme", Role::IpsUser).await;
-    server.store().set_valid(gone, false).await.unwrap();
+    server.execute(&format!("UPDATE account SET is_valid = 0 WHERE id = {gone}")).await;
     server.user("portal@acme.example", "Acme", Role::ImagePortalUser).await;
     let acme = "<companyHandle>c|47</companyHandle>";
     let folders = |access: &str| call("getFolders", &format!("{acme}{access}"));

@@ -7,15 +7,17 @@ use async_trait::async_trait;
 use prepress::executors::{Context, Executor, Failure, Item, Registry};
 use prepress::model::asset::{AssetType, PictureFacts};
 use prepress::model::handle;
-use prepress::model::id::{AccountId, AssetId, CompanyId};
+use prepress::model::id::{AssetId, CompanyId};
 use prepress::model::job::JobSpec;
 use prepress::model::log::{FileType, LogLine, LogType, Message};
+use prepress::model::name::FileName;
 use prepress::model::role::Role;
-use prepress::store::assets::Contexts;
-use prepress::store::assets::ingest::{Master, NewAsset};
+use prepress::store::assets::arrival::Arrival;
+use prepress::store::assets::ingest::Master;
 use prepress::store::effect::Effect;
 use prepress::store::jobs::attempt::ItemReport;
 
+use crate::server::attempt::picture;
 use crate::server::{Answer, Server};
 use crate::{ADA, NEWEST, OLDEST};
 
@@ -51,24 +53,10 @@ fn name(asset_type: AssetType) -> String {
 }
 
 async fn add(server: &Server, asset_type: AssetType) -> AssetId {
-    let new = NewAsset {
-        company: CompanyId(47),
-        folder: String::new(),
-        name: name(asset_type),
-        file_name: format!("{}.bin", name(asset_type)),
-        master: Master {
-            asset_type,
-            blob: format!("blob of {asset_type}"),
-            bytes: 1000,
-            pixels: None,
-            facts: PictureFacts::default(),
-            making: Default::default(),
-        },
-        marked_in: Contexts::NONE,
-        by: AccountId(1),
-        at: server.services().clock().now(),
-    };
-    server.store().insert_asset(new).await.unwrap()
+    let arrival = picture(CompanyId(47), "", &name(asset_type), server.services().clock().now());
+    let name = FileName { extension: "bin".to_owned(), ..arrival.name };
+    let master = Master { asset_type, pixels: None, facts: PictureFacts::default(), ..arrival.master };
+    server.add(Arrival { name, master, ..arrival }).await
 }
 
 fn all<'a>(text: &'a str, element: &str) -> Vec<&'a str> {

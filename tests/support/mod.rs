@@ -6,12 +6,16 @@
 
 #![allow(dead_code, unused_imports, reason = "each test file uses its own part")]
 
+mod attempt;
 mod daemon;
+mod database;
 mod script;
 mod sent;
 mod world;
 
+pub use attempt::{Attempt, picture};
 pub use daemon::{Daemon, policy};
+pub use database::Database;
 pub use script::{Call, Calls, Scripted, stage};
 pub use sent::{Sent, Wire};
 pub use world::{Plan, World, at, company, eventually, publish, upload};

@@ -16,9 +16,9 @@ use prepress::store::jobs::query::{Run, RunFilter, SlotRecord};
 use prepress::store::jobs::submit::{NewJob, NewRun, SubmitError, Submitted};
 use prepress::store::{Options, Store};
 use serde_json::{Value, json};
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
-use sqlx::{AssertSqlSafe, Row, SqlitePool};
 use tempfile::TempDir;
+
+use super::Database;
 
 /// Nothing that a test waits for takes longer, even on a machine that does other things.
 const GUARD: Duration = Duration::from_secs(60);
@@ -70,7 +70,7 @@ pub struct World {
     own: Store,
     daemon: Mutex<Option<Store>>,
     /// For looking at rows behind the store's back.
-    pub raw: SqlitePool,
+    pub raw: Database,
     pub dir: TempDir,
 }
 
@@ -84,11 +84,7 @@ impl World {
         let dir = tempfile::tempdir().unwrap();
         let zone: Tz = zone.parse().unwrap();
         let store = Store::open(Options::new(dir.path().join("test.db"), zone)).await.unwrap();
-        let raw = SqlitePoolOptions::new()
-            .max_connections(4)
-            .connect_with(SqliteConnectOptions::new().filename(dir.path().join("test.db")).busy_timeout(GUARD))
-            .await
-            .unwrap();
+        let raw = Database::at(dir.path().join("test.db")).await;
         let world = Self { clock: ManualClock::at(at(now)), zone, own: store, daemon: Mutex::default(), raw, dir };
         for id in 1..=3 {
             world.add_company(id).await;
@@ -226,21 +222,16 @@ impl World {
     }
 
     pub async fn count(&self, question: &str) -> i64 {
-        let sql = format!("SELECT count(*) FROM {question}");
-        sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&self.raw).await.unwrap()
+        self.raw.number(&format!("SELECT count(*) FROM {question}")).await
     }
 
     /// The rows of a question, their columns joined by blanks.
     pub async fn table(&self, question: &str) -> Vec<String> {
-        let rows = sqlx::query(AssertSqlSafe(question.to_owned())).fetch_all(&self.raw).await.unwrap();
-        let column = |row: &sqlx::sqlite::SqliteRow, index: usize| {
-            row.try_get_unchecked::<Option<String>, _>(index).unwrap().unwrap_or_else(|| "-".to_owned())
-        };
-        rows.iter().map(|row| (0..row.len()).map(|index| column(row, index)).collect::<Vec<_>>().join(" ")).collect()
+        self.raw.table(question).await
     }
 
     pub async fn sql(&self, statement: &str) {
-        sqlx::query(AssertSqlSafe(statement.to_owned())).execute(&self.raw).await.unwrap();
+        self.raw.execute(statement).await;
     }
 
     /// What must hold of every database at every time.

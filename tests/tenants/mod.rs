@@ -1,11 +1,17 @@
 //! A server with companies, users and assets, as far as the service layer sees it.
 #![allow(dead_code, clippy::unwrap_used, reason = "each test file uses a part of it, and only tests do")]
 
+#[path = "../support/attempt.rs"]
+pub mod attempt;
+#[path = "../support/database.rs"]
+pub mod database;
 pub mod shop;
 
 use std::sync::Arc;
 
+use attempt::{Attempt, picture};
 use chrono::{TimeDelta, TimeZone, Utc};
+use database::Database;
 use prepress::clock::{Clock, ManualClock, SharedClock};
 use prepress::model::asset::{AssetType, PictureFacts};
 use prepress::model::handle;
@@ -14,14 +20,13 @@ use prepress::model::role::Role;
 use prepress::service::FirstAdmin;
 use prepress::service::admin::AddUser;
 use prepress::service::{Caller, Credentials, Error, LoginSettings, Services, Settings};
-use prepress::store::assets::Contexts;
-use prepress::store::assets::ingest::{Master, NewAsset};
+use prepress::store::assets::arrival::Arrival;
+use prepress::store::assets::ingest::Master;
 use prepress::store::companies::Company;
 use prepress::store::{Options, Store};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
 
 pub const PASSWORD: &str = "correct horse battery";
 
@@ -78,20 +83,24 @@ impl World {
     }
 
     pub async fn asset(&self, company: CompanyId, folder: &str, name: &str) -> AssetId {
-        self.store.insert_asset(self.image(company, folder, name)).await.unwrap()
+        self.add(self.image(company, folder, name)).await
     }
 
-    pub fn image(&self, company: CompanyId, folder: &str, name: &str) -> NewAsset {
-        NewAsset {
-            company,
-            folder: folder.to_owned(),
-            name: name.to_owned(),
-            file_name: format!("{name}.jpg"),
-            master: master(AssetType::Image, name, 1000),
-            marked_in: Contexts::NONE,
-            by: AccountId(1),
-            at: self.clock.now(),
-        }
+    pub fn image(&self, company: CompanyId, folder: &str, name: &str) -> Arrival {
+        picture(company, folder, name, self.clock.now())
+    }
+
+    /// Files it in a run of its own. There is a user by then, whose job that is.
+    pub async fn add(&self, arrival: Arrival) -> AssetId {
+        let mut attempt = self.attempt(arrival.company).await;
+        let asset = attempt.add(arrival).await;
+        attempt.end(self.clock.now()).await;
+        asset
+    }
+
+    /// A run of the company to write in.
+    pub async fn attempt(&self, company: CompanyId) -> Attempt {
+        Attempt::begin(&self.store, company, AccountId(1), self.clock.now()).await
     }
 
     pub fn pass(&self, minutes: i64) {
@@ -101,15 +110,13 @@ impl World {
     /// One number from the database file.
     pub async fn number(&self, sql: &str) -> i64 {
         let path = self.folder.path().join("prepress.db");
-        let mut connection = SqliteConnection::connect(path.to_str().unwrap()).await.unwrap();
-        sqlx::query(AssertSqlSafe(sql.to_owned())).fetch_one(&mut connection).await.unwrap().get(0)
+        Database::at(path).await.number(sql).await
     }
 
     /// Changes the database behind the program's back.
     pub async fn write(&self, sql: &str) {
         let path = self.folder.path().join("prepress.db");
-        let mut connection = SqliteConnection::connect(path.to_str().unwrap()).await.unwrap();
-        sqlx::query(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
+        Database::at(path).await.execute(sql).await;
     }
 
     /// Calls an operation by its name, with the parameter in its JSON form.

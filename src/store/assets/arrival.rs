@@ -16,7 +16,7 @@ use crate::model::overwrite::{Claim, Kin, Made, OverwriteMode, SameName, Verdict
 use crate::model::source::{Siblings, SourceName};
 use crate::store::rows::{constant, get, instant, json};
 use crate::store::sql::{self, Connection, Row};
-use crate::store::{Reads, Store, StoreError, Transaction};
+use crate::store::{Reads, StoreError, Transaction};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Arrival {
@@ -117,12 +117,6 @@ impl Reads {
     /// The asset that has this name, and those whose files came under it and got a number.
     pub async fn kin(&self, company: CompanyId, name: &str) -> Result<Vec<Kin>, StoreError> {
         kin(&mut *self.reader().await?, company, name).await
-    }
-}
-
-impl Store {
-    pub async fn file_asset(&self, arrival: Arrival) -> Result<Filed, AssetError> {
-        self.write(|tx| Box::pin(async move { file(tx, arrival).await })).await
     }
 }
 
@@ -291,7 +285,7 @@ async fn kin(connection: &mut Connection, company: CompanyId, name: &str) -> Res
          FROM (SELECT id FROM asset WHERE company_id = $1 AND name = $2
                UNION ALL
                SELECT id FROM asset WHERE company_id = $1 AND arrived_as = $2) k
-         CROSS JOIN asset a ON a.id = k.id CROSS JOIN folder f ON f.id = a.folder_id
+         STRAIGHT_JOIN asset a ON a.id = k.id STRAIGHT_JOIN folder f ON f.id = a.folder_id
          ORDER BY a.name <> $2, a.id",
     )
     .bind(company.0)

@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use serde_json::json;
 
 use super::marking::{remember_withdrawn, set_by_somebody};
 use super::set_change::with_what_belongs;
-use super::{AssetError, Contexts, ids, next_change, note_changed};
+use super::{AssetError, Contexts, next_change, note_changed};
 use crate::model::asset::{AssetType, PublishState, TrashState};
 use crate::model::id::{AccountId, AssetId, CompanyId, ContextId, FolderId};
 use crate::model::name::FileName;
@@ -109,10 +108,10 @@ pub(super) async fn held(
 ) -> Result<HashMap<AssetId, Held>, StoreError> {
     let rows = sql::query(
         "SELECT id, name, asset_type, folder_id, trash_state FROM asset
-         WHERE company_id = $1 AND id IN (SELECT value FROM json_each($2))",
+         WHERE company_id = $1 AND id IN ids($2)",
     )
     .bind(company.0)
-    .bind(ids(assets))
+    .list(assets)
     .fetch_all(tx)
     .await
     .map_err(StoreError::doing("read assets that are to be changed"))?;
@@ -163,9 +162,9 @@ pub(super) async fn changed(tx: &mut Transaction, change: Change, assets: &[Asse
     let seq = next_change(tx, change.company).await?;
     sql::query(
         "UPDATE asset SET change_seq = $2, modified_at = $3, modified_by = $4
-         WHERE id IN (SELECT value FROM json_each($1))",
+         WHERE id IN ids($1)",
     )
-    .bind(ids(assets))
+    .list(assets)
     .bind(seq)
     .bind(change.at.timestamp_millis())
     .bind(change.by.0)
@@ -241,8 +240,9 @@ async fn relocate(tx: &mut Transaction, change: Change, moves: &[(AssetId, Strin
     if accepted.is_empty() {
         return Ok(outcomes);
     }
-    sql::query("UPDATE asset SET folder_id = m.value ->> 1 FROM json_each($1) m WHERE asset.id = m.value ->> 0")
-        .bind(json!(accepted.iter().collect::<Vec<_>>()).to_string())
+    let moved: Vec<Moved> = accepted.iter().map(|(&id, &folder_id)| Moved { id, folder_id }).collect();
+    sql::query("UPDATE asset SET folder_id = m.folder_id FROM rows($1: id int, folder_id int) m WHERE asset.id = m.id")
+        .rows(&moved)
         .execute(&mut *tx)
         .await
         .map_err(StoreError::doing("move assets"))?;
@@ -251,20 +251,22 @@ async fn relocate(tx: &mut Transaction, change: Change, moves: &[(AssetId, Strin
     Ok(outcomes)
 }
 
+sql::columns! {
+    struct Moved { id: AssetId, folder_id: FolderId }
+}
+
 async fn trash(tx: &mut Transaction, change: Change, assets: &[AssetId]) -> Result<Outcomes, StoreError> {
     let candidates = Candidates::read(tx, change.company, assets.iter().copied()).await?;
     let (outcomes, accepted) = sort_out(&candidates, assets);
     if accepted.is_empty() {
         return Ok(outcomes);
     }
-    sql::query(
-        "UPDATE asset SET trash_state = 'InTrash', trashed_at = $2 WHERE id IN (SELECT value FROM json_each($1))",
-    )
-    .bind(ids(&accepted))
-    .bind(change.at.timestamp_millis())
-    .execute(&mut *tx)
-    .await
-    .map_err(StoreError::doing("move assets to the trash"))?;
+    sql::query("UPDATE asset SET trash_state = 'InTrash', trashed_at = $2 WHERE id IN ids($1)")
+        .list(&accepted)
+        .bind(change.at.timestamp_millis())
+        .execute(&mut *tx)
+        .await
+        .map_err(StoreError::doing("move assets to the trash"))?;
     changed(tx, change, &accepted).await?;
     let touched: Vec<FolderId> = candidates.0.values().map(|held| held.folder).collect();
     folders::touch(tx, &touched, change.at).await?;
@@ -277,13 +279,11 @@ async fn restore(tx: &mut Transaction, change: Change, assets: &[AssetId]) -> Re
     if accepted.is_empty() {
         return Ok(outcomes);
     }
-    sql::query(
-        "UPDATE asset SET trash_state = 'NotInTrash', trashed_at = NULL WHERE id IN (SELECT value FROM json_each($1))",
-    )
-    .bind(ids(&accepted))
-    .execute(&mut *tx)
-    .await
-    .map_err(StoreError::doing("take assets out of the trash"))?;
+    sql::query("UPDATE asset SET trash_state = 'NotInTrash', trashed_at = NULL WHERE id IN ids($1)")
+        .list(&accepted)
+        .execute(&mut *tx)
+        .await
+        .map_err(StoreError::doing("take assets out of the trash"))?;
     changed(tx, change, &accepted).await?;
     let held: HashSet<FolderId> =
         accepted.iter().filter_map(|asset| candidates.0.get(asset)).map(|held| held.folder).collect();
@@ -312,9 +312,9 @@ pub(in crate::store) async fn give_up(tx: &mut Transaction, assets: &[AssetId]) 
     sql::query(
         "UPDATE asset SET trash_state = 'InEmptiedTrash', name = '/' || id, arrived_as = NULL, source_path = NULL,
                           part = NULL
-         WHERE trash_state = 'InTrash' AND id IN (SELECT value FROM json_each($1))",
+         WHERE trash_state = 'InTrash' AND id IN ids($1)",
     )
-    .bind(ids(assets))
+    .list(assets)
     .execute(&mut *tx)
     .await
     .map_err(StoreError::doing("empty the trash"))?;
@@ -326,14 +326,14 @@ pub(in crate::store) async fn give_up(tx: &mut Transaction, assets: &[AssetId]) 
 /// gone, and with it whom it held.
 async fn disband(tx: &mut Transaction, sets: &[AssetId]) -> Result<(), StoreError> {
     let members: Vec<i64> =
-        sql::scalar("SELECT DISTINCT m.asset_id FROM json_each($1) s CROSS JOIN set_member m ON m.set_id = s.value")
-            .bind(ids(sets))
+        sql::scalar("SELECT DISTINCT m.asset_id FROM ids($1) s STRAIGHT_JOIN set_member m ON m.set_id = s.id")
+            .list(sets)
             .fetch_all(&mut *tx)
             .await
             .map_err(StoreError::doing("look for the members of sets"))?;
     note_changed(tx, &members.into_iter().map(AssetId).collect::<Vec<_>>()).await?;
-    sql::query("DELETE FROM set_member WHERE set_id IN (SELECT value FROM json_each($1))")
-        .bind(ids(sets))
+    sql::query("DELETE FROM set_member WHERE set_id IN ids($1)")
+        .list(sets)
         .execute(tx)
         .await
         .map(|_| ())
@@ -343,32 +343,32 @@ async fn disband(tx: &mut Transaction, sets: &[AssetId]) -> Result<(), StoreErro
 /// The sets have changed by it, for the next publishes, and those for which one of them stood.
 async fn leave_sets(tx: &mut Transaction, assets: &[AssetId]) -> Result<(), StoreError> {
     let sets: Vec<(i64, i64)> = sql::tuple(
-        "SELECT s.company_id, s.id FROM json_each($1) i CROSS JOIN set_member m ON m.asset_id = i.value
-         CROSS JOIN asset s ON s.id = m.set_id
+        "SELECT s.company_id, s.id FROM ids($1) i STRAIGHT_JOIN set_member m ON m.asset_id = i.id
+         STRAIGHT_JOIN asset s ON s.id = m.set_id
          UNION
-         SELECT s.company_id, s.id FROM set_detail d CROSS JOIN asset s ON s.id = d.set_id
-         WHERE d.thumb_id IN (SELECT value FROM json_each($1)) ORDER BY 1, 2",
+         SELECT s.company_id, s.id FROM set_detail d STRAIGHT_JOIN asset s ON s.id = d.set_id
+         WHERE d.thumb_id IN ids($1) ORDER BY 1, 2",
     )
-    .bind(ids(assets))
+    .list(assets)
     .fetch_all(&mut *tx)
     .await
     .map_err(StoreError::doing("look for the sets of assets"))?;
     for of_company in sets.chunk_by(|one, other| one.0 == other.0) {
         let seq = next_change(tx, CompanyId(of_company[0].0)).await?;
         let numbers: Vec<AssetId> = of_company.iter().map(|(_, set)| AssetId(*set)).collect();
-        sql::query("UPDATE asset SET change_seq = $2 WHERE id IN (SELECT value FROM json_each($1))")
-            .bind(ids(&numbers))
+        sql::query("UPDATE asset SET change_seq = $2 WHERE id IN ids($1)")
+            .list(&numbers)
             .bind(seq)
             .execute(&mut *tx)
             .await
             .map_err(StoreError::doing("note a change of sets"))?;
     }
     for statement in [
-        "DELETE FROM set_member WHERE asset_id IN (SELECT value FROM json_each($1))",
-        "UPDATE set_detail SET thumb_id = NULL WHERE thumb_id IN (SELECT value FROM json_each($1))",
+        "DELETE FROM set_member WHERE asset_id IN ids($1)",
+        "UPDATE set_detail SET thumb_id = NULL WHERE thumb_id IN ids($1)",
     ] {
         sql::query(statement)
-            .bind(ids(assets))
+            .list(assets)
             .execute(&mut *tx)
             .await
             .map_err(StoreError::doing("take assets out of sets"))?;
@@ -384,11 +384,11 @@ async fn close_ranks(tx: &mut Transaction, sets: &[AssetId]) -> Result<(), Store
         "UPDATE set_member SET row = counted.row, col = counted.col
          FROM (SELECT m.set_id, m.position, dense_rank() OVER (PARTITION BY m.set_id ORDER BY m.row) - 1 AS row,
                       dense_rank() OVER (PARTITION BY m.set_id ORDER BY m.col) - 1 AS col
-               FROM json_each($1) s CROSS JOIN set_member m ON m.set_id = s.value
+               FROM ids($1) s STRAIGHT_JOIN set_member m ON m.set_id = s.id
                WHERE m.row IS NOT NULL AND m.col IS NOT NULL) counted
          WHERE set_member.set_id = counted.set_id AND set_member.position = counted.position",
     )
-    .bind(ids(sets))
+    .list(sets)
     .execute(tx)
     .await
     .map(|_| ())
@@ -398,10 +398,10 @@ async fn close_ranks(tx: &mut Transaction, sets: &[AssetId]) -> Result<(), Store
 /// No definition names who is gone: nobody could set it again as it is.
 async fn leave_definitions(tx: &mut Transaction, sets: &[AssetId], gone: &[AssetId]) -> Result<(), StoreError> {
     let defined: Vec<(i64, String)> = sql::tuple(
-        "SELECT d.set_id, d.definition FROM json_each($1) s CROSS JOIN set_detail d ON d.set_id = s.value
+        "SELECT d.set_id, d.definition FROM ids($1) s STRAIGHT_JOIN set_detail d ON d.set_id = s.id
          WHERE d.definition IS NOT NULL",
     )
-    .bind(ids(sets))
+    .list(sets)
     .fetch_all(&mut *tx)
     .await
     .map_err(StoreError::doing("read the definitions of sets"))?;
@@ -490,12 +490,12 @@ async fn force(tx: &mut Transaction, change: Change, assets: &[AssetId], files: 
         // Also where it is not marked itself: a set may be that it is published with.
         sql::query(
             "INSERT INTO publish_mark (asset_id, context_id, marked, forced_seq)
-             SELECT a.value, c.id, 0, $3 FROM json_each($2) a CROSS JOIN publish_context c
+             SELECT a.id, c.id, 0, $3 FROM ids($2) a CROSS JOIN publish_context c
              WHERE c.company_id = $1 AND c.kind <> 'Metadata'
              ON CONFLICT (asset_id, context_id) DO UPDATE SET forced_seq = excluded.forced_seq",
         )
         .bind(change.company.0)
-        .bind(ids(&all))
+        .list(&all)
         .bind(seq)
         .execute(tx)
         .await

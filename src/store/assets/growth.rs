@@ -11,7 +11,7 @@ use super::ingest::{self, Master, NewAsset};
 use super::marking::{self, Marking};
 use super::set_change::{Seat, describe, with_what_belongs};
 use super::sets::{Member, set_members};
-use super::{AssetError, Contexts, ids, set_marks};
+use super::{AssetError, Contexts, set_marks};
 use crate::model::arrangement::{Arrangement, LeftOut, Named, Placed, arrange};
 use crate::model::asset::{AssetType, PictureFacts, TrashState};
 use crate::model::id::{AccountId, AssetId, CompanyId, FolderId};
@@ -280,11 +280,11 @@ async fn mark(
 /// Those that are not marked in every context.
 async fn unmarked(tx: &mut Transaction, growth: &Growth, assets: &[AssetId]) -> Result<Vec<AssetId>, StoreError> {
     let unmarked = sql::query(
-        "SELECT a.value FROM json_each($1) a WHERE EXISTS (
-             SELECT 1 FROM publish_context c LEFT JOIN publish_mark m ON m.context_id = c.id AND m.asset_id = a.value
+        "SELECT a.id FROM ids($1) a WHERE EXISTS (
+             SELECT 1 FROM publish_context c LEFT JOIN publish_mark m ON m.context_id = c.id AND m.asset_id = a.id
              WHERE c.company_id = $2 AND c.kind <> 'Metadata' AND coalesce(m.marked, 0) = 0)",
     )
-    .bind(ids(assets))
+    .list(assets)
     .bind(growth.company.0)
     .fetch_all(tx)
     .await

@@ -12,7 +12,7 @@ use crate::model::id::{AccountId, AssetId, CompanyId, FolderId};
 use crate::model::making::Making;
 use crate::store::numbers::next_number;
 use crate::store::sql::{self, Cells};
-use crate::store::{Store, StoreError, Transaction, folders};
+use crate::store::{StoreError, Transaction, folders};
 
 /// A file in the blob store that is the master of an asset.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,8 +27,9 @@ pub struct Master {
     pub making: Making,
 }
 
-#[derive(Debug, Clone, PartialEq)]
-pub struct NewAsset {
+/// An asset that is to be written.
+#[derive(Debug)]
+pub(in crate::store) struct NewAsset {
     pub company: CompanyId,
     /// Cleaned path; folders that are missing are made.
     pub folder: String,
@@ -67,26 +68,6 @@ pub struct Derived {
     /// The master it was made from.
     pub source_blob: String,
     pub recipe: String,
-}
-
-impl Store {
-    pub async fn insert_asset(&self, new: NewAsset) -> Result<AssetId, AssetError> {
-        self.write(|tx| Box::pin(async move { insert(tx, &new).await })).await
-    }
-
-    pub async fn replace_master(&self, replacement: Replacement) -> Result<(), AssetError> {
-        self.write(|tx| Box::pin(async move { replace(tx, &replacement).await })).await
-    }
-
-    pub async fn put_derived(
-        &self,
-        company: CompanyId,
-        asset: AssetId,
-        derived: Vec<Derived>,
-        at: DateTime<Utc>,
-    ) -> Result<(), AssetError> {
-        self.write(move |tx| Box::pin(async move { derive(tx, company, asset, &derived, at).await })).await
-    }
 }
 
 /// Writes an asset; an error leaves rows behind that the caller's savepoint undoes.
@@ -216,7 +197,7 @@ pub(in crate::store) async fn derive(
     if changed.rows_affected() != 1 {
         return Err(AssetError::NotFound);
     }
-    sql::query("DELETE FROM derived WHERE asset_id = $1 AND role NOT IN (SELECT value FROM json_each($2))")
+    sql::query("DELETE FROM derived WHERE asset_id = $1 AND role NOT IN texts($2)")
         .bind(asset.0)
         .bind(json!(derived.iter().map(|file| file.role).collect::<Vec<_>>()).to_string())
         .execute(&mut *tx)

@@ -1,6 +1,6 @@
 //! Where what a job makes is marked for publishing.
 
-use super::{Contexts, ids, set_marks};
+use super::{Contexts, set_marks};
 use crate::model::id::{AssetId, CompanyId};
 use crate::store::sql;
 use crate::store::{StoreError, Transaction};
@@ -94,8 +94,8 @@ impl Marking {
         if keeps {
             sql::query(
                 "INSERT INTO publish_mark (asset_id, context_id, marked, withdrawn)
-                 SELECT DISTINCT $1, context_id, 0, 1 FROM withdrawn_part
-                 WHERE parent_id = $2 AND (part = $3 OR $3 GLOB 'layer:#*' AND part GLOB 'layer:*' OR $3 GLOB 'layer:*' AND part GLOB 'layer:#*')",
+                 SELECT DISTINCT CAST($1 AS bigint), context_id, 0, 1 FROM withdrawn_part
+                 WHERE parent_id = $2 AND (part = $3 OR substr($3, 1, 7) = 'layer:#' AND substr(part, 1, 6) = 'layer:' OR substr($3, 1, 6) = 'layer:' AND substr(part, 1, 7) = 'layer:#')",
             )
             .bind(part.0)
             .bind(parent.0)
@@ -138,7 +138,7 @@ impl Marking {
             "UPDATE publish_mark SET marked = 0 WHERE asset_id = $1 AND marked = 1
              AND context_id NOT IN (SELECT context_id FROM publish_mark WHERE asset_id = $2 AND marked = 1)
              AND context_id IN (SELECT m.context_id FROM asset other INDEXED BY asset_by_part
-                                CROSS JOIN publish_mark m ON m.asset_id = other.id AND m.withdrawn
+                                STRAIGHT_JOIN publish_mark m ON m.asset_id = other.id AND m.withdrawn = 1
                                 WHERE other.parent_id = $2 AND other.part IS NOT NULL AND other.id <> $1
                                 UNION SELECT context_id FROM withdrawn_part WHERE parent_id = $2)",
         )
@@ -161,12 +161,12 @@ impl Marking {
 pub(super) async fn remember_withdrawn(tx: &mut Transaction, parts: &[AssetId]) -> Result<(), StoreError> {
     sql::query(
         "INSERT INTO withdrawn_part (parent_id, part, context_id)
-         SELECT a.parent_id, a.part, m.context_id FROM json_each($1) CROSS JOIN asset a NOT INDEXED ON a.id = value
-         CROSS JOIN publish_mark m ON m.asset_id = a.id AND m.withdrawn
+         SELECT a.parent_id, a.part, m.context_id FROM ids($1) i STRAIGHT_JOIN asset a NOT INDEXED ON a.id = i.id
+         STRAIGHT_JOIN publish_mark m ON m.asset_id = a.id AND m.withdrawn = 1
          WHERE a.parent_id IS NOT NULL AND a.part IS NOT NULL
          ON CONFLICT DO NOTHING",
     )
-    .bind(ids(parts))
+    .list(parts)
     .execute(tx)
     .await
     .map(|_| ())
@@ -176,10 +176,10 @@ pub(super) async fn remember_withdrawn(tx: &mut Transaction, parts: &[AssetId]) 
 /// Those that are made of these assets are marked as they are.
 async fn forget_withdrawn(tx: &mut Transaction, assets: &[AssetId], contexts: &Contexts) -> Result<(), StoreError> {
     sql::query(
-        "DELETE FROM withdrawn_part WHERE parent_id IN (SELECT value FROM json_each($1))
-         AND ($2 IS NULL OR context_id IN (SELECT value FROM json_each($2)))",
+        "DELETE FROM withdrawn_part WHERE parent_id IN ids($1)
+         AND (CAST($2 AS text) IS NULL OR context_id IN ids($2))",
     )
-    .bind(ids(assets))
+    .list(assets)
     .bind(contexts.bound())
     .execute(tx)
     .await
@@ -202,30 +202,30 @@ pub(super) async fn set_by_somebody(
     }
     let statement = if marked {
         "UPDATE publish_mark SET withdrawn = 0
-         WHERE withdrawn AND ($2 IS NULL OR context_id IN (SELECT value FROM json_each($2)))
-         AND asset_id IN (SELECT part.id FROM json_each($1) CROSS JOIN asset part INDEXED BY asset_by_part
-                          ON part.parent_id = value AND part.part IS NOT NULL AND part.trash_state = 'InTrash')"
+         WHERE withdrawn = 1 AND (CAST($2 AS text) IS NULL OR context_id IN ids($2))
+         AND asset_id IN (SELECT part.id FROM ids($1) i STRAIGHT_JOIN asset part INDEXED BY asset_by_part
+                          ON part.parent_id = i.id AND part.part IS NOT NULL AND part.trash_state = 'InTrash')"
     } else {
         "UPDATE publish_mark SET withdrawn = 1
-         WHERE ($2 IS NULL OR context_id IN (SELECT value FROM json_each($2)))
-         AND asset_id IN (SELECT value FROM json_each($1))"
+         WHERE (CAST($2 AS text) IS NULL OR context_id IN ids($2))
+         AND asset_id IN ids($1)"
     };
     if !marked {
         // Nor does it mean to publish again what nobody sees now.
         sql::query(
             "UPDATE publish_mark SET marked = 0
-             WHERE marked = 1 AND ($2 IS NULL OR context_id IN (SELECT value FROM json_each($2)))
-             AND asset_id IN (SELECT part.id FROM json_each($1) CROSS JOIN asset part INDEXED BY asset_by_part
-                              ON part.parent_id = value AND part.part IS NOT NULL AND part.trash_state = 'InTrash')",
+             WHERE marked = 1 AND (CAST($2 AS text) IS NULL OR context_id IN ids($2))
+             AND asset_id IN (SELECT part.id FROM ids($1) i STRAIGHT_JOIN asset part INDEXED BY asset_by_part
+                              ON part.parent_id = i.id AND part.part IS NOT NULL AND part.trash_state = 'InTrash')",
         )
-        .bind(ids(assets))
+        .list(assets)
         .bind(contexts.bound())
         .execute(&mut *tx)
         .await
         .map_err(StoreError::doing("unmark what lies in the trash"))?;
     }
     sql::query(statement)
-        .bind(ids(assets))
+        .list(assets)
         .bind(contexts.bound())
         .execute(tx)
         .await
@@ -238,14 +238,14 @@ async fn is_beside_withdrawn(tx: &mut Transaction, part: AssetId, parent: AssetI
     sql::scalar(
         "SELECT EXISTS (SELECT 1 FROM asset a JOIN asset other INDEXED BY asset_by_part
                         ON other.parent_id = $2 AND other.id <> a.id
-                           AND substr(other.part, 1, instr(a.part, ':')) = substr(a.part, 1, instr(a.part, ':'))
-                        CROSS JOIN publish_mark w ON w.asset_id = other.id AND w.withdrawn
+                           AND substr(other.part, 1, strpos(a.part, ':')) = substr(a.part, 1, strpos(a.part, ':'))
+                        STRAIGHT_JOIN publish_mark w ON w.asset_id = other.id AND w.withdrawn = 1
                         JOIN publish_mark m ON m.asset_id = a.id AND m.marked = 1 AND m.context_id = w.context_id
-                        WHERE a.id = $1 AND (a.part GLOB 'page:*' OR a.part GLOB 'layer:*'))
+                        WHERE a.id = $1 AND (substr(a.part, 1, 5) = 'page:' OR substr(a.part, 1, 6) = 'layer:'))
              OR EXISTS (SELECT 1 FROM asset a JOIN withdrawn_part w
-                        ON w.parent_id = $2 AND substr(w.part, 1, instr(a.part, ':')) = substr(a.part, 1, instr(a.part, ':'))
+                        ON w.parent_id = $2 AND substr(w.part, 1, strpos(a.part, ':')) = substr(a.part, 1, strpos(a.part, ':'))
                         JOIN publish_mark m ON m.asset_id = a.id AND m.marked = 1 AND m.context_id = w.context_id
-                        WHERE a.id = $1 AND (a.part GLOB 'page:*' OR a.part GLOB 'layer:*'))",
+                        WHERE a.id = $1 AND (substr(a.part, 1, 5) = 'page:' OR substr(a.part, 1, 6) = 'layer:'))",
     )
     .bind(part.0)
     .bind(parent.0)
@@ -259,7 +259,7 @@ async fn mark_as(tx: &mut Transaction, part: AssetId, parent: AssetId) -> Result
     sql::query(
         "INSERT INTO publish_mark (asset_id, context_id, marked)
          SELECT $1, context_id, marked FROM publish_mark WHERE asset_id = $2 AND marked = 1
-         ON CONFLICT (asset_id, context_id) DO UPDATE SET marked = 1 WHERE NOT withdrawn",
+         ON CONFLICT (asset_id, context_id) DO UPDATE SET marked = 1 WHERE publish_mark.withdrawn = 0",
     )
     .bind(part.0)
     .bind(parent.0)
@@ -268,7 +268,7 @@ async fn mark_as(tx: &mut Transaction, part: AssetId, parent: AssetId) -> Result
     .map_err(StoreError::doing("mark a part as its asset"))?;
     let is_withdrawn: bool = sql::scalar(
         "SELECT EXISTS (SELECT 1 FROM publish_mark p JOIN publish_mark m USING (context_id)
-                        WHERE p.asset_id = $1 AND p.withdrawn AND m.asset_id = $2 AND m.marked = 1)",
+                        WHERE p.asset_id = $1 AND p.withdrawn = 1 AND m.asset_id = $2 AND m.marked = 1)",
     )
     .bind(part.0)
     .bind(parent.0)
@@ -288,8 +288,8 @@ async fn is_marked(tx: &mut Transaction, asset: AssetId) -> Result<bool, StoreEr
 
 /// Unmarks assets everywhere; says how many marks there were. The caller raises their `change_seq`.
 pub(super) async fn unmark(tx: &mut Transaction, assets: &[AssetId]) -> Result<u64, StoreError> {
-    sql::query("UPDATE publish_mark SET marked = 0 WHERE marked = 1 AND asset_id IN (SELECT value FROM json_each($1))")
-        .bind(ids(assets))
+    sql::query("UPDATE publish_mark SET marked = 0 WHERE marked = 1 AND asset_id IN ids($1)")
+        .list(assets)
         .execute(tx)
         .await
         .map(|unmarked| unmarked.rows_affected())

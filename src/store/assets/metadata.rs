@@ -7,8 +7,8 @@ use std::collections::HashMap;
 
 use serde_json::json;
 
+use super::AssetError;
 use super::change::{self, Candidates, Change, Outcomes, changed};
-use super::{AssetError, ids};
 use crate::model::asset::AssetType;
 use crate::model::id::{AssetId, CompanyId, InstanceId};
 use crate::model::metadata::{Field, Fields, KEYWORDS, MOST_VALUES, NoField, Scope, Update, Values};
@@ -79,7 +79,7 @@ pub enum Trouble {
 impl Reads {
     /// The fields of assets that have some.
     pub async fn metadata_of(&self, assets: &[AssetId]) -> Result<HashMap<AssetId, Fields>, StoreError> {
-        read(&mut *self.reader().await?, &ids(assets)).await
+        read(&mut *self.reader().await?, assets).await
     }
 
     /// Every value that assets of a company have in a field, with the number of assets that have it; those in the trash do not
@@ -110,26 +110,26 @@ impl Store {
     }
 }
 
-/// The fields of assets that have some. `assets` is a JSON array of their numbers.
+/// The fields of assets that have some.
 pub(in crate::store) async fn read(
     reader: &mut Connection,
-    assets: &str,
+    assets: &[AssetId],
 ) -> Result<HashMap<AssetId, Fields>, StoreError> {
     // The rows of asset_field_value for these assets: SQLite would make all rows of the view first.
     let rows = sql::query(
-        "SELECT m.asset_id, m.name, m.origin, v.key AS place, v.value
-         FROM json_each($1) i CROSS JOIN asset_metadata m ON m.asset_id = i.value CROSS JOIN json_each(m.value) v
+        "SELECT m.asset_id, m.name, m.origin, v.n AS place, v.text AS value
+         FROM ids($1) i STRAIGHT_JOIN asset_metadata m ON m.asset_id = i.id STRAIGHT_JOIN texts(m.value) v ON true
          WHERE m.origin = 'User' OR NOT EXISTS (SELECT 1 FROM asset_metadata u WHERE u.asset_id = m.asset_id
                                                 AND u.name = m.name AND u.origin = 'User')
          UNION ALL
          SELECT a.id, f.name, 'Default', 0, f.default_value
-         FROM json_each($1) i CROSS JOIN asset a ON a.id = i.value
+         FROM ids($1) i STRAIGHT_JOIN asset a ON a.id = i.id
          JOIN metadata_field f ON f.company_id = a.company_id AND f.scope IN ('ALL', upper(a.asset_type))
          WHERE f.default_value <> ''
            AND NOT EXISTS (SELECT 1 FROM asset_metadata m WHERE m.asset_id = a.id AND m.name = f.name)
          ORDER BY 1, 2, 3, 4",
     )
-    .bind(assets)
+    .list(assets)
     .fetch_all(reader)
     .await
     .map_err(StoreError::doing("read the metadata of assets"))?;
@@ -145,6 +145,10 @@ pub(in crate::store) async fn read(
     Ok(found)
 }
 
+sql::columns! {
+    struct FieldRow<'a> { name: &'a str, value: String }
+}
+
 /// Writes what the master of an asset says, in the place of what an earlier one said. The caller raises its `change_seq`.
 pub(in crate::store) async fn bring(tx: &mut Transaction, asset: AssetId, brought: &Brought) -> Result<(), StoreError> {
     sql::query("DELETE FROM asset_metadata WHERE asset_id = $1 AND origin = 'File'")
@@ -152,13 +156,14 @@ pub(in crate::store) async fn bring(tx: &mut Transaction, asset: AssetId, brough
         .execute(&mut *tx)
         .await
         .map_err(StoreError::doing("forget what a file said"))?;
-    let fields: Vec<_> = brought.fields.iter().collect();
+    let fields: Vec<FieldRow<'_>> =
+        brought.fields.iter().map(|(name, values)| FieldRow { name, value: json!(values).to_string() }).collect();
     sql::query(
         "INSERT INTO asset_metadata (asset_id, name, origin, value)
-         SELECT $1, value ->> 0, 'File', value -> 1 FROM json_each($2)",
+         SELECT $1, f.name, 'File', f.value FROM rows($2: name text, value text) f",
     )
     .bind(asset.0)
-    .bind(json!(fields).to_string())
+    .rows(&fields)
     .execute(&mut *tx)
     .await
     .map_err(StoreError::doing("write what a file says"))?;
@@ -267,7 +272,7 @@ async fn apply(tx: &mut Transaction, asset: AssetId, update: &Update) -> Result<
 
 /// The values that a field has, from whichever side.
 async fn current(tx: &mut Transaction, asset: AssetId, name: &str) -> Result<Vec<String>, StoreError> {
-    let fields = read(&mut *tx, &ids(&[asset])).await?.remove(&asset);
+    let fields = read(&mut *tx, &[asset]).await?.remove(&asset);
     Ok(fields.and_then(|mut fields| fields.remove(name)).unwrap_or_default())
 }
 

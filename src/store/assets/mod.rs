@@ -37,7 +37,7 @@ pub mod relations;
 pub mod set_change;
 pub mod sets;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{StoreError, Transaction};
 use crate::model::id::{AssetId, CompanyId, ContextId};
@@ -100,12 +100,12 @@ pub(in crate::store) async fn note_changed(tx: &mut Transaction, assets: &[Asset
     }
     for statement in [
         "UPDATE company SET change_seq = change_seq + 1
-         WHERE id IN (SELECT a.company_id FROM json_each($1) i CROSS JOIN asset a ON a.id = i.value)",
+         WHERE id IN (SELECT a.company_id FROM ids($1) i STRAIGHT_JOIN asset a ON a.id = i.id)",
         "UPDATE asset SET change_seq = (SELECT c.change_seq FROM company c WHERE c.id = asset.company_id)
-         WHERE id IN (SELECT value FROM json_each($1))",
+         WHERE id IN ids($1)",
     ] {
         sql::query(statement)
-            .bind(ids(assets))
+            .list(assets)
             .execute(&mut *tx)
             .await
             .map_err(StoreError::doing("note a change of assets"))?;
@@ -126,20 +126,16 @@ pub(in crate::store) async fn set_marks(
     }
     sql::query(
         "INSERT INTO publish_mark (asset_id, context_id, marked)
-         SELECT a.value, c.id, $4 FROM json_each($2) a CROSS JOIN publish_context c
-         WHERE c.company_id = $1 AND c.kind <> 'Metadata' AND ($3 IS NULL OR c.id IN (SELECT value FROM json_each($3)))
+         SELECT a.id, c.id, $4 FROM ids($2) a CROSS JOIN publish_context c
+         WHERE c.company_id = $1 AND c.kind <> 'Metadata' AND (CAST($3 AS text) IS NULL OR c.id IN ids($3))
          ON CONFLICT (asset_id, context_id) DO UPDATE SET marked = excluded.marked, withdrawn = 0",
     )
     .bind(company.0)
-    .bind(ids(assets))
+    .list(assets)
     .bind(contexts.bound())
     .bind(marked)
     .execute(tx)
     .await
     .map(|_| ())
     .map_err(StoreError::doing("mark an asset"))
-}
-
-fn ids(assets: &[AssetId]) -> String {
-    Value::from(assets.iter().map(|asset| asset.0).collect::<Vec<_>>()).to_string()
 }

@@ -3,9 +3,7 @@
 use std::collections::HashMap;
 
 use serde::Serialize;
-use serde_json::json;
 
-use super::ids;
 use crate::model::id::AssetId;
 use crate::store::rows::get;
 use crate::store::sql;
@@ -59,10 +57,10 @@ impl Reads {
     /// The words of pages that have some, in their order.
     pub async fn words_of(&self, pages: &[AssetId]) -> Result<HashMap<AssetId, Vec<PageWord>>, StoreError> {
         let rows = sql::query(
-            "SELECT w.* FROM json_each($1) i CROSS JOIN page_word w ON w.asset_id = i.value
+            "SELECT w.* FROM ids($1) i STRAIGHT_JOIN page_word w ON w.asset_id = i.id
              ORDER BY w.asset_id, w.position",
         )
-        .bind(ids(pages))
+        .list(pages)
         .fetch_all(&mut *self.reader().await?)
         .await
         .map_err(StoreError::doing("read the words of pages"))?;
@@ -78,10 +76,10 @@ impl Reads {
     /// The image maps of pictures that have some, in their order.
     pub async fn image_maps_of(&self, pictures: &[AssetId]) -> Result<HashMap<AssetId, Vec<ImageMap>>, StoreError> {
         let rows = sql::query(
-            "SELECT m.* FROM json_each($1) i CROSS JOIN image_map m ON m.asset_id = i.value
+            "SELECT m.* FROM ids($1) i STRAIGHT_JOIN image_map m ON m.asset_id = i.id
              ORDER BY m.asset_id, m.position",
         )
-        .bind(ids(pictures))
+        .list(pictures)
         .fetch_all(&mut *self.reader().await?)
         .await
         .map_err(StoreError::doing("read the image maps of pictures"))?;
@@ -101,6 +99,27 @@ impl Reads {
     }
 }
 
+sql::columns! {
+    struct WordRow<'a> { word: &'a str, x: u32, y: u32, width: u32, height: u32 }
+}
+
+impl<'a> WordRow<'a> {
+    fn of(PageWord { word, area: Area { x, y, width, height } }: &'a PageWord) -> Self {
+        Self { word, x: *x, y: *y, width: *width, height: *height }
+    }
+}
+
+sql::columns! {
+    struct LinkRow<'a> { region: String, action: &'a str }
+}
+
+impl<'a> LinkRow<'a> {
+    fn of(PageLink { action, area: Area { x, y, width, height } }: &'a PageLink) -> Self {
+        let (right, bottom) = (u64::from(*x) + u64::from(*width), u64::from(*y) + u64::from(*height));
+        Self { region: format!("{x},{y},{right},{bottom}"), action }
+    }
+}
+
 /// Puts it in the place of what was read before. Image maps that users have made stay.
 pub(in crate::store) async fn write(tx: &mut Transaction, page: AssetId, text: &PageText) -> Result<(), StoreError> {
     let clear =
@@ -112,27 +131,26 @@ pub(in crate::store) async fn write(tx: &mut Transaction, page: AssetId, text: &
             .await
             .map_err(StoreError::doing("forget what was read from a page"))?;
     }
+    let words: Vec<WordRow<'_>> = text.words.iter().map(WordRow::of).collect();
     sql::query(
         "INSERT INTO page_word (asset_id, position, word, x, y, width, height)
-         SELECT $1, key, value ->> 'word', value ->> 'x', value ->> 'y', value ->> 'width', value ->> 'height'
-         FROM json_each($2)",
+         SELECT $1, w.n, w.word, w.x, w.y, w.width, w.height
+         FROM rows($2: word text, x int, y int, width int, height int) w",
     )
     .bind(page.0)
-    .bind(json!(text.words).to_string())
+    .rows(&words)
     .execute(&mut *tx)
     .await
     .map_err(StoreError::doing("keep the words of a page"))?;
+    let links: Vec<LinkRow<'_>> = text.links.iter().map(LinkRow::of).collect();
     sql::query(
         "INSERT INTO image_map (asset_id, position, name, shape_type, region, action, from_file)
-         SELECT $1, (SELECT coalesce(max(position), -1) + 1 FROM image_map WHERE asset_id = $1) + key,
-                'link ' || (key + 1), 'rect',
-                (value ->> 'x') || ',' || (value ->> 'y') || ',' || ((value ->> 'x') + (value ->> 'width')) || ',' ||
-                ((value ->> 'y') + (value ->> 'height')),
-                value ->> 'action', 1
-         FROM json_each($2)",
+         SELECT $1, (SELECT coalesce(max(position), -1) + 1 FROM image_map WHERE asset_id = $1) + l.n,
+                'link ' || (l.n + 1), 'rect', l.region, l.action, 1
+         FROM rows($2: region text, action text) l",
     )
     .bind(page.0)
-    .bind(json!(text.links).to_string())
+    .rows(&links)
     .execute(tx)
     .await
     .map(|_| ())

@@ -4,7 +4,6 @@
 //! under the same number and the name that users may have given it since.
 
 use chrono::{DateTime, Utc};
-use serde_json::json;
 
 use super::arrival::{self, Filed};
 use super::ingest::{self, Master, NewAsset, Replacement};
@@ -131,7 +130,7 @@ impl Reads {
     pub async fn known_layers(&self, company: CompanyId, parent: AssetId) -> Result<Vec<KnownLayer>, StoreError> {
         sql::query(
             "SELECT part, info, making, trash_state <> 'NotInTrash' AS is_gone,
-                    made_of IS (SELECT p.blob FROM asset p WHERE p.id = a.parent_id) AS is_of_this_file
+                    made_of IS NOT DISTINCT FROM (SELECT p.blob FROM asset p WHERE p.id = a.parent_id) AS is_of_this_file
              FROM asset a INDEXED BY asset_by_part
              WHERE company_id = $1 AND parent_id = $2 AND part >= 'layer:' AND part < 'layer;'
                AND trash_state <> 'InEmptiedTrash' ORDER BY id",
@@ -342,7 +341,7 @@ pub(super) async fn release(tx: &mut Transaction, asset: AssetId) -> Result<Opti
     for statement in [
         "DELETE FROM derived WHERE asset_id = $1 AND EXISTS (
              SELECT 1 FROM asset a WHERE a.id = $1
-             AND (a.part IS NOT NULL OR a.making ->> 'page' IS NOT NULL OR a.making ->> 'layer' IS NOT NULL))",
+             AND (a.part IS NOT NULL OR json_text(a.making, 'page') IS NOT NULL OR json_text(a.making, 'layer') IS NOT NULL))",
         "UPDATE asset SET parent_id = NULL, part = NULL, made_of = NULL WHERE id = $1",
         "DELETE FROM page_word WHERE asset_id = $1",
         "DELETE FROM image_map WHERE asset_id = $1 AND from_file = 1",
@@ -477,11 +476,11 @@ pub(super) async fn keep_kinds(
     sql::query(
         "UPDATE asset SET trash_state = 'InTrash', trashed_at = $4, change_seq = $5
          WHERE company_id = $1 AND parent_id = $2 AND trash_state = 'NotInTrash'
-           AND NOT EXISTS (SELECT 1 FROM json_each($3) kept WHERE substr(part, 1, length(kept.value)) = kept.value)",
+           AND NOT EXISTS (SELECT 1 FROM texts($3) kept WHERE substr(part, 1, length(kept.text)) = kept.text)",
     )
     .bind(company.0)
     .bind(parent.0)
-    .bind(json!(prefixes).to_string())
+    .list(prefixes)
     .bind(at.timestamp_millis())
     .bind(change)
     .execute(tx)
@@ -504,12 +503,12 @@ pub(in crate::store) async fn keep_only(
     let count = sql::query(
         "UPDATE asset SET trash_state = 'InTrash', trashed_at = $5, change_seq = $6
          WHERE company_id = $1 AND parent_id = $2 AND trash_state = 'NotInTrash'
-           AND substr(part, 1, length($3)) = $3 AND part NOT IN (SELECT value FROM json_each($4))",
+           AND substr(part, 1, length($3)) = $3 AND part NOT IN texts($4)",
     )
     .bind(company.0)
     .bind(parent.0)
     .bind(prefix)
-    .bind(json!(keys).to_string())
+    .list(keys)
     .bind(at.timestamp_millis())
     .bind(change)
     .execute(&mut *tx)
@@ -531,9 +530,9 @@ pub struct PartsGone {
 async fn has_withdrawn_places(tx: &mut Transaction, parent: AssetId, prefix: &str) -> Result<bool, StoreError> {
     sql::scalar(
         "SELECT EXISTS (SELECT 1 FROM asset a INDEXED BY asset_by_part
-                        CROSS JOIN publish_mark m ON m.asset_id = a.id AND m.withdrawn
+                        STRAIGHT_JOIN publish_mark m ON m.asset_id = a.id AND m.withdrawn = 1
                         WHERE a.parent_id = $1 AND substr(a.part, 1, length($2)) = $2
-                          AND (a.part GLOB 'page:*' OR a.part GLOB 'layer:#*'))",
+                          AND (substr(a.part, 1, 5) = 'page:' OR substr(a.part, 1, 7) = 'layer:#'))",
     )
     .bind(parent.0)
     .bind(prefix)

@@ -3,7 +3,7 @@
 use super::change::{Change, Held, changed, held};
 use super::ingest::{self, Master, NewAsset};
 use super::sets::{Member, set_members, with_those_away};
-use super::{AssetError, Contexts, ids};
+use super::{AssetError, Contexts};
 use crate::model::asset::{AssetType, PictureFacts, TrashState};
 use crate::model::id::AssetId;
 use crate::model::making::Making;
@@ -173,7 +173,7 @@ async fn check_members(tx: &mut Transaction, change: Change, set: AssetId, seats
     }
     let containing = sql::query(
         "WITH RECURSIVE above (id) AS (
-             SELECT $1 UNION SELECT s.set_id FROM above JOIN set_member s ON s.asset_id = above.id
+             SELECT CAST($1 AS bigint) UNION SELECT s.set_id FROM above JOIN set_member s ON s.asset_id = above.id
          )
          SELECT id FROM above",
     )
@@ -203,17 +203,15 @@ fn usable<H: std::borrow::Borrow<Held>>(held: Option<H>) -> Result<H, AssetError
 pub(super) async fn with_what_belongs(tx: &mut Transaction, assets: &[AssetId]) -> Result<Vec<AssetId>, StoreError> {
     let rows = sql::query(
         "WITH RECURSIVE below (id) AS (
-             SELECT a.id FROM json_each($1) JOIN asset a ON a.id = value AND a.trash_state = 'NotInTrash'
+             SELECT a.id FROM ids($1) i JOIN asset a ON a.id = i.id AND a.trash_state = 'NotInTrash'
              UNION
-             SELECT a.id FROM below JOIN set_member s ON s.set_id = below.id
-             JOIN asset a ON a.id = s.asset_id AND a.trash_state = 'NotInTrash'
-             UNION
-             SELECT part.id FROM below
-             JOIN asset part ON part.parent_id = below.id AND part.trash_state = 'NotInTrash'
+             SELECT a.id FROM below STRAIGHT_JOIN asset a
+             ON (a.parent_id = below.id OR a.id IN (SELECT s.asset_id FROM set_member s WHERE s.set_id = below.id))
+                AND a.trash_state = 'NotInTrash'
          )
          SELECT id FROM below ORDER BY 1",
     )
-    .bind(ids(assets))
+    .list(assets)
     .fetch_all(tx)
     .await
     .map_err(StoreError::doing("look for what belongs to assets"))?;

@@ -105,7 +105,7 @@ async fn as_edited(tx: &mut Transaction, set: AssetId, made: &[Member]) -> Resul
     let given = sql::query(
         "SELECT coalesce(d.given,
                     -- An earlier version noted nothing: what was there when the set was changed last was given.
-                    (SELECT json_group_array(m.value) FROM json_each($2) m CROSS JOIN asset p ON p.id = m.value
+                    (SELECT CAST(json_agg(m.id) AS text) FROM ids($2) m STRAIGHT_JOIN asset p ON p.id = m.id
                      WHERE p.created_at <= s.modified_at)) AS given,
                 d.definition IS NOT NULL AS is_defined
          FROM asset s LEFT JOIN set_detail d ON d.set_id = s.id WHERE s.id = $1",
@@ -143,7 +143,7 @@ fn merged(before: Vec<Member>, given: &[AssetId], made: &[Member], is_defined: b
 async fn members_of(tx: &mut Transaction, set: AssetId) -> Result<Vec<(Member, bool)>, StoreError> {
     let rows = sql::query(
         "SELECT m.asset_id, m.row, m.col, m.page_reset, a.trash_state = 'InTrash' AS is_away
-         FROM set_member m CROSS JOIN asset a ON a.id = m.asset_id WHERE m.set_id = $1 ORDER BY m.position",
+         FROM set_member m STRAIGHT_JOIN asset a ON a.id = m.asset_id WHERE m.set_id = $1 ORDER BY m.position",
     )
     .bind(set.0)
     .fetch_all(tx)
@@ -190,6 +190,16 @@ async fn note_given(tx: &mut Transaction, set: AssetId, made: &[Member]) -> Resu
     .map_err(StoreError::doing("note what a set was made of"))
 }
 
+sql::columns! {
+    struct MemberRow { asset_id: AssetId, row: Option<u32>, col: Option<u32>, page_reset: Option<bool> }
+}
+
+impl MemberRow {
+    const fn of(Member { asset, row, col, page_reset }: Member) -> Self {
+        Self { asset_id: asset, row, col, page_reset }
+    }
+}
+
 /// Puts these members in the place of those that a set has: the one way in which sets change. Those that leave are looked at by the
 /// next publishes, like the set: it may be that they were published only with it. Who was given up since they were chosen is none.
 pub(super) async fn set_members(
@@ -209,14 +219,14 @@ pub(super) async fn set_members(
         page_reset: member.page_reset.or_else(|| before.get(&member.asset.0).copied()).or(Some(true)),
         ..*member
     });
-    let members = json!(members.collect::<Vec<_>>()).to_string();
+    let members: Vec<MemberRow> = members.map(MemberRow::of).collect();
     sql::query(
         "UPDATE asset SET change_seq = $3
          WHERE id IN (SELECT asset_id FROM set_member WHERE set_id = $1)
-           AND id NOT IN (SELECT value ->> 'asset' FROM json_each($2))",
+           AND id NOT IN (SELECT m.asset_id FROM rows($2: asset_id int) m)",
     )
     .bind(set.0)
-    .bind(&members)
+    .rows(&members)
     .bind(seq)
     .execute(&mut *tx)
     .await
@@ -228,11 +238,12 @@ pub(super) async fn set_members(
         .map_err(StoreError::doing("empty a set"))?;
     sql::query(
         "INSERT INTO set_member (set_id, position, asset_id, row, col, page_reset)
-         SELECT $1, m.key, a.id, m.value ->> 'row', m.value ->> 'col', m.value ->> 'page_reset'
-         FROM json_each($2) m CROSS JOIN asset a ON a.id = m.value ->> 'asset' AND a.trash_state <> 'InEmptiedTrash'",
+         SELECT $1, m.n, a.id, m.row, m.col, m.page_reset
+         FROM rows($2: asset_id int, row int, col int, page_reset bool) m
+         STRAIGHT_JOIN asset a ON a.id = m.asset_id AND a.trash_state <> 'InEmptiedTrash'",
     )
     .bind(set.0)
-    .bind(&members)
+    .rows(&members)
     .execute(tx)
     .await
     .map(|_| ())
@@ -251,7 +262,7 @@ async fn held(tx: &mut Transaction, set: &NewSet) -> Result<Option<Held>, StoreE
     let row = sql::query(
         "SELECT id, name, trash_state FROM asset
          WHERE company_id = $1 AND asset_type = $2 AND blob = '' AND trash_state <> 'InEmptiedTrash'
-           AND CASE WHEN $3 IS NULL THEN name = $5 ELSE parent_id = $3 AND part = $4 END",
+           AND CASE WHEN CAST($3 AS bigint) IS NULL THEN name = $5 ELSE parent_id = $3 AND part = $4 END",
     )
     .bind(set.company.0)
     .bind(set.set_type.as_str())

@@ -118,7 +118,7 @@ impl Reads {
         let mut reader = self.reader().await?;
         let rows = sql::query("SELECT key, result FROM item WHERE instance_id = $1")
             .bind(instance.0)
-            .fetch_all(&mut *reader)
+            .fetch_all(&mut reader)
             .await
             .map_err(StoreError::doing("read checkpoints"))?;
         rows.iter().map(|row| Ok((row.get("key"), rows::json(row, "result")?))).collect()
@@ -134,11 +134,11 @@ impl Reads {
         // As a range of keys, which the index finds.
         let rows = sql::query(
             "SELECT substr(key, length($2) + 1) AS key, result FROM item
-             WHERE instance_id = $1 AND key >= $2 AND key < $2 || char(1114111)",
+             WHERE instance_id = $1 AND key >= $2 AND key < $2 || chr(1114111)",
         )
         .bind(instance.0)
         .bind(prefix)
-        .fetch_all(&mut *reader)
+        .fetch_all(&mut reader)
         .await
         .map_err(StoreError::doing("read checkpoints"))?;
         rows.iter().map(|row| Ok((row.get("key"), rows::json(row, "result")?))).collect()
@@ -152,11 +152,11 @@ impl Reads {
     ) -> Result<HashMap<String, Value>, StoreError> {
         let mut reader = self.reader().await?;
         let rows = sql::query(
-            "SELECT i.key, i.result FROM json_each($2) k CROSS JOIN item i ON i.instance_id = $1 AND i.key = k.value",
+            "SELECT i.key, i.result FROM texts($2) k STRAIGHT_JOIN item i ON i.instance_id = $1 AND i.key = k.text",
         )
         .bind(instance.0)
-        .bind(json!(keys).to_string())
-        .fetch_all(&mut *reader)
+        .list(keys)
+        .fetch_all(&mut reader)
         .await
         .map_err(StoreError::doing("read checkpoints"))?;
         rows.iter().map(|row| Ok((row.get("key"), rows::json(row, "result")?))).collect()
@@ -171,11 +171,11 @@ impl Reads {
         let mut reader = self.reader().await?;
         let row = sql::query(
             "SELECT substr(key, length($2) + 1) AS key, result FROM item
-             WHERE instance_id = $1 AND key >= $2 AND key < $2 || char(1114111) ORDER BY key DESC LIMIT 1",
+             WHERE instance_id = $1 AND key >= $2 AND key < $2 || chr(1114111) ORDER BY key DESC LIMIT 1",
         )
         .bind(instance.0)
         .bind(prefix)
-        .fetch_optional(&mut *reader)
+        .fetch_optional(&mut reader)
         .await
         .map_err(StoreError::doing("read a checkpoint"))?;
         row.map(|row| Ok((row.get("key"), rows::json(&row, "result")?))).transpose()
@@ -191,6 +191,10 @@ impl Reads {
     }
 }
 
+sql::columns! {
+    struct FenceRow { id: InstanceId, attempt: i64 }
+}
+
 impl Store {
     /// Forgets items of the run, so that they are done anew: some at a time, and never those whose keys begin with one of
     /// `kept`. Whether there may be more.
@@ -203,11 +207,11 @@ impl Store {
                 let forgotten = sql::query(
                     "DELETE FROM item WHERE instance_id = $1 AND key IN (
                          SELECT key FROM item i WHERE instance_id = $1 AND NOT EXISTS (
-                             SELECT 1 FROM json_each($2) k WHERE substr(i.key, 1, length(k.value)) = k.value)
+                             SELECT 1 FROM texts($2) k WHERE substr(i.key, 1, length(k.text)) = k.text)
                          LIMIT $3)",
                 )
                 .bind(fence.instance.0)
-                .bind(json!(kept).to_string())
+                .list(kept)
                 .bind(SOME)
                 .execute(&mut *tx)
                 .await
@@ -235,7 +239,7 @@ impl Store {
         self.write(move |tx| {
             Box::pin(async move {
                 let result = sql::query(
-                    "UPDATE instance SET items_total = CASE WHEN $4 THEN max(items_total, $3) ELSE $3 END
+                    "UPDATE instance SET items_total = CASE WHEN $4 THEN greatest(items_total, $3) ELSE $3 END
                      WHERE id = $1 AND attempt = $2 AND state IN ('Running', 'Stopping')",
                 )
                 .bind(fence.instance.0)
@@ -342,14 +346,15 @@ impl Store {
     pub async fn heartbeat(&self, fences: Vec<Fence>, expires_at: DateTime<Utc>) -> Result<Heartbeat, StoreError> {
         self.write(move |tx| {
             Box::pin(async move {
-                let list: Vec<Value> = fences.iter().map(|f| json!([f.instance, f.attempt])).collect();
+                let held: Vec<FenceRow> =
+                    fences.iter().map(|&Fence { instance, attempt }| FenceRow { id: instance, attempt }).collect();
                 let rows = sql::query(
                     "UPDATE instance SET lease_expires_at = $2
                      WHERE state IN ('Running', 'Stopping')
-                       AND (id, attempt) IN (SELECT value ->> 0, value ->> 1 FROM json_each($1))
+                       AND (id, attempt) IN (SELECT h.id, h.attempt FROM rows($1: id int, attempt int) h)
                      RETURNING id, attempt, state",
                 )
-                .bind(Value::from(list).to_string())
+                .rows(&held)
                 .bind(expires_at.timestamp_millis())
                 .fetch_all(tx)
                 .await
@@ -526,7 +531,7 @@ async fn count(
              duplicate_count = duplicate_count + $6, update_count = update_count + $7,
              transfer_success_count = transfer_success_count + $8, transfer_error_count = transfer_error_count + $9,
              transfer_warning_count = transfer_warning_count + $10, items_done = items_done + $11,
-             items_total = max(items_total + $16, items_done + $11), progress_at = $12, left_out_count = left_out_count + $13,
+             items_total = greatest(items_total + $16, items_done + $11), progress_at = $12, left_out_count = left_out_count + $13,
              part_count = part_count + $14, part_error_count = part_error_count + $15
          WHERE id = $1 AND attempt = $2 AND state IN ('Running', 'Stopping')",
     )

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, HashSet, VecDeque};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::json;
 
 use super::{Fence, finish, lines, outbox};
 use crate::model::id::{AccountId, CompanyId, InstanceId, JobId};
@@ -143,10 +142,10 @@ async fn candidates(tx: &mut Transaction, free: &FreeSlots, now: DateTime<Utc>) 
              FROM company_waiting WHERE company_waiting.id IS NOT NULL
          )
          SELECT i.id, i.company_id, i.kind, i.exclusive_key
-         FROM company_waiting c CROSS JOIN json_each($2) k CROSS JOIN instance i INDEXED BY instance_ready
-         WHERE i.state = 'WaitingCoordinator' AND i.blocked = 0 AND i.company_id = c.id AND i.kind = k.value AND i.id IN (
+         FROM company_waiting c CROSS JOIN texts($2) k CROSS JOIN instance i INDEXED BY instance_ready
+         WHERE i.state = 'WaitingCoordinator' AND i.blocked = 0 AND i.company_id = c.id AND i.kind = k.text AND i.id IN (
              SELECT w.id FROM instance w INDEXED BY instance_ready
-             WHERE w.state = 'WaitingCoordinator' AND w.blocked = 0 AND w.company_id = c.id AND w.kind = k.value
+             WHERE w.state = 'WaitingCoordinator' AND w.blocked = 0 AND w.company_id = c.id AND w.kind = k.text
                AND (w.not_before_at <= $1 OR w.attempt = 0 OR w.not_before_at > $4)
                AND NOT EXISTS (
                     SELECT 1 FROM stop_order s
@@ -160,7 +159,7 @@ async fn candidates(tx: &mut Transaction, free: &FreeSlots, now: DateTime<Utc>) 
          ORDER BY i.company_id, i.id",
     )
     .bind(now.timestamp_millis())
-    .bind(json!(open).to_string())
+    .list(&open)
     .bind(i64::try_from(free.total).unwrap_or(i64::MAX))
     .bind((now + LONGEST_WAIT).timestamp_millis())
     .fetch_all(tx)
@@ -236,9 +235,9 @@ async fn take(
         "UPDATE instance
          SET state = 'Running', attempt = attempt + 1, started_at = coalesce(started_at, $2), lease_owner = $3,
              lease_expires_at = $4, items_at_claim = items_done
-         WHERE id IN (SELECT value FROM json_each($1)) AND state = 'WaitingCoordinator'",
+         WHERE id IN ids($1) AND state = 'WaitingCoordinator'",
     )
-    .bind(json!(picks).to_string())
+    .list(picks)
     .bind(now.timestamp_millis())
     .bind(&lease.owner)
     .bind(lease.expires_at.timestamp_millis())
@@ -252,11 +251,11 @@ async fn take(
     let rows = sql::query(
         "SELECT i.id, i.attempt, i.failures, i.not_before_at, i.run_name, i.company_id, i.job_id, j.name, j.spec, j.account_id, j.locale,
                 j.client, a.email, c.root_path
-         FROM json_each($1) p JOIN instance i ON i.id = p.value JOIN job j ON j.id = i.job_id
+         FROM ids($1) p JOIN instance i ON i.id = p.id JOIN job j ON j.id = i.job_id
          JOIN account a ON a.id = j.account_id JOIN company c ON c.id = i.company_id
-         ORDER BY p.key",
+         ORDER BY p.n",
     )
-    .bind(json!(picks).to_string())
+    .list(picks)
     .fetch_all(&mut *tx)
     .await
     .map_err(StoreError::doing("read claimed runs"))?;

@@ -116,7 +116,7 @@ impl Store {
             Box::pin(async move {
                 let changed = sql::query(
                     "UPDATE job SET trigger_state = $2, next_fire_at = $3, last_fire_at = coalesce($5, last_fire_at)
-                     WHERE id = $1 AND trigger_state = 'Paused' AND deleted_at IS NULL AND next_fire_at IS $4",
+                     WHERE id = $1 AND trigger_state = 'Paused' AND deleted_at IS NULL AND next_fire_at IS NOT DISTINCT FROM $4",
                 )
                 .bind(job.0)
                 .bind(if next_fire_at.is_some() { "Normal" } else { "Complete" })
@@ -308,7 +308,7 @@ enum Reach {
 async fn delete_ended(tx: &mut Transaction, job: JobId, reach: Reach, now: DateTime<Utc>) -> Result<u64, StoreError> {
     sql::query(
         "UPDATE job SET deleted_at = $2
-         WHERE id IN (SELECT ended.id FROM job named CROSS JOIN job ended INDEXED BY job_by_name
+         WHERE id IN (SELECT ended.id FROM job named STRAIGHT_JOIN job ended INDEXED BY job_by_name
                       ON ended.company_id = named.company_id AND ended.name = named.name
                       WHERE named.id = $1 AND ($3 OR named.trigger_kind = 'exec_schedule') AND ended.trigger_kind = 'exec_schedule'
                         AND ended.trigger_state = 'Complete' AND ended.deleted_at IS NULL
@@ -444,8 +444,9 @@ impl StopOrder {
         let open = self.open_runs(tx, most).await?;
         if self.deletes {
             let jobs: BTreeSet<JobId> = open.iter().map(|run| run.job).collect();
-            sql::query(concat!(removal!(), " WHERE id IN (SELECT value FROM json_each($1)) AND deleted_at IS NULL"))
-                .bind(json!(jobs).to_string())
+            let jobs: Vec<JobId> = jobs.into_iter().collect();
+            sql::query(concat!(removal!(), " WHERE id IN ids($1) AND deleted_at IS NULL"))
+                .list(&jobs)
                 .bind(now.timestamp_millis())
                 .execute(&mut *tx)
                 .await
@@ -464,7 +465,7 @@ impl StopOrder {
         let rows = sql::query(
             "SELECT id, run_name, job_id FROM instance INDEXED BY instance_active_by_name
              WHERE company_id = $1 AND job_name = $2 AND state <> 'Done' AND id > $3 AND id <= $4
-               AND ($5 IS NULL OR job_id = $5)
+               AND (CAST($5 AS bigint) IS NULL OR job_id = $5)
              ORDER BY id LIMIT $6",
         )
         .bind(self.company.0)
@@ -503,8 +504,8 @@ async fn stop_all(
     now: DateTime<Utc>,
     zone: chrono_tz::Tz,
 ) -> Result<Vec<Stop>, StoreError> {
-    let found = sql::query("SELECT id, state FROM instance WHERE id IN (SELECT value FROM json_each($1)) ORDER BY id")
-        .bind(json!(instances).to_string())
+    let found = sql::query("SELECT id, state FROM instance WHERE id IN ids($1) ORDER BY id")
+        .list(instances)
         .fetch_all(&mut *tx)
         .await
         .map_err(StoreError::doing("read runs"))?;
@@ -527,9 +528,9 @@ async fn stop_all(
     let changed = sql::query(
         "UPDATE instance SET stop_asked_at = coalesce(stop_asked_at, $2), stop_asked_by = coalesce(stop_asked_by, $3),
                              state = CASE state WHEN 'Running' THEN 'Stopping' ELSE state END
-         WHERE id IN (SELECT value FROM json_each($1)) AND state <> 'Done'",
+         WHERE id IN ids($1) AND state <> 'Done'",
     )
-    .bind(json!(asked).to_string())
+    .list(&asked)
     .bind(asked_at.timestamp_millis())
     .bind(by.0)
     .execute(&mut *tx)
@@ -551,7 +552,7 @@ async fn retry_now(
 ) -> Result<Vec<InstanceId>, StoreError> {
     let changed: Vec<i64> = sql::scalar(
         "UPDATE instance SET not_before_at = $2
-         WHERE id IN (SELECT value FROM json_each($1)) AND state = 'WaitingCoordinator' AND attempt > 0
+         WHERE id IN ids($1) AND state = 'WaitingCoordinator' AND attempt > 0
            AND not_before_at > $2
          RETURNING id",
     )

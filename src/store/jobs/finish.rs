@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use serde_json::{Value, json};
 
 use super::outbox::{Channel, Moment};
 use super::submit::{self, NewJob, NewRun};
@@ -155,6 +154,18 @@ pub(super) async fn condemn(tx: &mut Transaction, instance: InstanceId, now: Dat
     lines::insert(tx, std::iter::once((instance, &LogLine::new(LogType::FatalError, reason))), now).await
 }
 
+sql::columns! {
+    /// A run that ends as this attempt, or in this state.
+    struct Closing {
+        id: InstanceId,
+        attempt: Option<i64>,
+        state: Option<State>,
+        outcome: Outcome,
+        now: i64,
+        fatal: Option<String>,
+    }
+}
+
 /// Closes the runs whose guards hold, and gives their places in `finishes`.
 async fn close(tx: &mut Transaction, finishes: &[Finish]) -> Result<Vec<usize>, StoreError> {
     let mut rows = Vec::with_capacity(finishes.len());
@@ -169,7 +180,8 @@ async fn close(tx: &mut Transaction, finishes: &[Finish]) -> Result<Vec<usize>, 
             Outcome::Succeeded | Outcome::Stopped => Ok(None),
         }
         .map_err(|e| StoreError::corrupt("a fatal error", e))?;
-        rows.push(json!([guard.instance(), attempt, state, ending.outcome, now.timestamp_millis(), fatal]));
+        let (id, outcome, now) = (guard.instance(), ending.outcome, now.timestamp_millis());
+        rows.push(Closing { id, attempt, state, outcome, now, fatal });
     }
     let closed = sql::query(
         "UPDATE instance
@@ -178,14 +190,13 @@ async fn close(tx: &mut Transaction, finishes: &[Finish]) -> Result<Vec<usize>, 
              failures = failures + CASE f.outcome WHEN 'Failed' THEN 1 ELSE 0 END,
              file_count = success_count + update_count - part_count + duplicate_count + error_count - part_error_count,
              items_total = CASE f.outcome WHEN 'Succeeded' THEN items_done ELSE items_total END
-         FROM (SELECT value ->> 0 AS id, value ->> 1 AS attempt, value ->> 2 AS state, value ->> 3 AS outcome,
-                      value ->> 4 AS now, value ->> 5 AS fatal
-               FROM json_each($1)) AS f
+         FROM (SELECT c.id AS id, c.attempt AS attempt, c.state AS state, c.outcome AS outcome, c.now AS now, c.fatal AS fatal
+               FROM rows($1: id int, attempt int, state text, outcome text, now int, fatal text) c) AS f
          WHERE instance.id = f.id
            AND ((instance.attempt = f.attempt AND instance.state IN ('Running', 'Stopping')) OR instance.state = f.state)
          RETURNING instance.id, instance.attempt",
     )
-    .bind(Value::from(rows).to_string())
+    .rows(&rows)
     .fetch_all(tx)
     .await
     .map_err(StoreError::doing("end a run"))?;
@@ -240,11 +251,11 @@ async fn ended(tx: &mut Transaction, instances: impl Iterator<Item = InstanceId>
                 i.success_count, i.error_count, i.warning_count, i.duplicate_count, i.left_out_count, i.update_count, i.part_count,
                 i.part_error_count, i.transfer_success_count, i.transfer_error_count, i.transfer_warning_count, i.items_done, i.items_total,
                 (SELECT s.email FROM account s WHERE s.id = i.stop_asked_by) AS stopped_by
-         FROM json_each($1) p JOIN instance i ON i.id = p.value JOIN job j ON j.id = i.job_id
+         FROM ids($1) p JOIN instance i ON i.id = p.id JOIN job j ON j.id = i.job_id
          JOIN account a ON a.id = j.account_id
-         ORDER BY p.key",
+         ORDER BY p.n",
     )
-    .bind(json!(instances).to_string())
+    .list(&instances)
     .fetch_all(tx)
     .await
     .map_err(StoreError::doing("read a run that ends"))?;

@@ -1,12 +1,25 @@
 //! Writing log lines.
 
 use chrono::{DateTime, Utc};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::model::id::InstanceId;
-use crate::model::log::{LogLine, shortened};
+use crate::model::id::{AssetId, InstanceId};
+use crate::model::log::{FileType, LogLine, LogType, shortened};
 use crate::store::sql;
 use crate::store::{StoreError, Transaction};
+
+sql::columns! {
+    struct Row<'a> {
+        instance_id: InstanceId,
+        logged_at: i64,
+        log_type: LogType,
+        code: &'a str,
+        params: String,
+        asset_id: Option<AssetId>,
+        asset_name: Option<String>,
+        asset_type: Option<FileType>,
+    }
+}
 
 /// Writes `lines` of one or several runs in their order.
 pub(in crate::store) async fn insert<'a>(
@@ -14,19 +27,19 @@ pub(in crate::store) async fn insert<'a>(
     lines: impl Iterator<Item = (InstanceId, &'a LogLine)>,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let rows: Vec<Value> = lines
-        .map(|(instance, line)| {
+    let rows: Vec<Row<'_>> = lines
+        .map(|(instance_id, line)| {
             let asset = line.asset.as_ref();
-            json!([
-                instance,
-                now.timestamp_millis(),
-                line.log_type,
-                line.message.code,
-                bounded(Value::Object(line.message.params.clone())).to_string(),
-                asset.and_then(|a| a.id),
-                asset.map(|a| shortened(a.name.clone(), LONGEST)),
-                asset.map(|a| a.file_type),
-            ])
+            Row {
+                instance_id,
+                logged_at: now.timestamp_millis(),
+                log_type: line.log_type,
+                code: &line.message.code,
+                params: bounded(Value::Object(line.message.params.clone())).to_string(),
+                asset_id: asset.and_then(|a| a.id),
+                asset_name: asset.map(|a| shortened(a.name.clone(), LONGEST)),
+                asset_type: asset.map(|a| a.file_type),
+            }
         })
         .collect();
     if rows.is_empty() {
@@ -34,10 +47,11 @@ pub(in crate::store) async fn insert<'a>(
     }
     sql::query(
         "INSERT INTO log_detail (instance_id, logged_at, log_type, code, params, asset_id, asset_name, asset_type)
-         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7
-         FROM json_each($1)",
+         SELECT l.instance_id, l.logged_at, l.log_type, l.code, l.params, l.asset_id, l.asset_name, l.asset_type
+         FROM rows($1: instance_id int, logged_at int, log_type text, code text, params text, asset_id int, asset_name text,
+                       asset_type text) l",
     )
-    .bind(Value::from(rows).to_string())
+    .rows(&rows)
     .execute(tx)
     .await
     .map(|_| ())

@@ -47,7 +47,7 @@ impl Reads {
     ) -> Result<Vec<CompanyId>, StoreError> {
         let ids: Vec<i64> = sql::scalar(
             "SELECT c.id FROM company c
-             WHERE ($1 IS NULL OR c.id IN (SELECT value FROM json_each($1)))
+             WHERE (CAST($1 AS text) IS NULL OR c.id IN ids($1))
                AND EXISTS (SELECT 1 FROM job j WHERE j.company_id = c.id AND j.name = $2 AND ($3 OR j.deleted_at IS NULL))
              ORDER BY c.id",
         )
@@ -101,14 +101,14 @@ impl Reads {
             "SELECT j.id, j.company_id, c.name AS company_name, j.name, j.kind,
                     j.trigger_kind <> 'at_once' AND j.deleted_at IS NULL AND j.trigger_state <> 'Complete' AS waits,
                     r.id AS run, r.run_name, r.state, r.outcome
-             FROM json_each($1) p CROSS JOIN job j CROSS JOIN company c
+             FROM ids($1) p CROSS JOIN job j CROSS JOIN company c
              LEFT JOIN instance r ON r.id = coalesce(
                  (SELECT max(o.id) FROM instance o INDEXED BY instance_open WHERE o.job_id = j.id AND o.state <> 'Done'),
                  (SELECT max(n.id) FROM instance n WHERE n.job_id = j.id))
-             WHERE j.id = p.value AND c.id = j.company_id
-             ORDER BY p.key",
+             WHERE j.id = p.id AND c.id = j.company_id
+             ORDER BY p.n",
         )
-        .bind(json!(jobs).to_string())
+        .list(jobs)
         .fetch_all(&mut *self.reader().await?)
         .await
         .map_err(StoreError::doing("read jobs of a name"))?

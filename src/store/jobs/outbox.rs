@@ -1,7 +1,6 @@
 //! The outbox: what the world outside must hear, committed with the state it speaks of.
 
 use chrono::{DateTime, Utc};
-use serde_json::json;
 
 use crate::model::id::{CompanyId, InstanceId};
 use crate::store::numbers::next_number;
@@ -169,16 +168,16 @@ impl Reads {
                            AND n.host > t.host
                          ORDER BY n.host LIMIT 1),
                         t.number + 1,
-                        t.looked_at + (t.host NOT IN (SELECT value FROM json_each($5)))
-                 FROM turn t WHERE t.host IS NOT NULL AND ($4 IS NULL OR t.host < $4) AND t.looked_at < $7
+                        t.looked_at + CASE WHEN t.host IN texts($5) THEN 0 ELSE 1 END
+                 FROM turn t WHERE t.host IS NOT NULL AND (CAST($4 AS text) IS NULL OR t.host < $4) AND t.looked_at < $7
              )
              SELECT o.id, o.instance_id, o.company_id, o.channel, o.moment, o.recipient, o.host, o.attempts, o.created_at
              FROM turn t CROSS JOIN outbox o
-             WHERE ($4 IS NULL OR t.host < $4) AND t.looked_at < $7 AND t.host NOT IN (SELECT value FROM json_each($5))
+             WHERE (CAST($4 AS text) IS NULL OR t.host < $4) AND t.looked_at < $7 AND t.host NOT IN texts($5)
                AND o.id = (
                  SELECT d.id FROM outbox d INDEXED BY outbox_ready
                  WHERE d.state = 'Pending' AND d.ready = 1 AND d.channel = $1 AND d.company_id = $2 AND d.host = t.host
-                   AND d.id NOT IN (SELECT value FROM json_each($6))
+                   AND d.id NOT IN ids($6)
                  ORDER BY d.next_try_at, d.id LIMIT 1)
              ORDER BY t.number",
         )
@@ -186,8 +185,8 @@ impl Reads {
         .bind(share.company.0)
         .bind(begin)
         .bind(end)
-        .bind(json!(share.full).to_string())
-        .bind(json!(share.under_way).to_string())
+        .list(share.full)
+        .list(share.under_way)
         .bind(i64::try_from(share.hosts).unwrap_or(i64::MAX))
         .fetch_all(&mut *self.reader().await?)
         .await
@@ -253,7 +252,7 @@ impl Store {
 async fn ready(tx: &mut Transaction, channel: Channel, now: DateTime<Utc>) -> Result<(), StoreError> {
     sql::query(
         "UPDATE outbox INDEXED BY outbox_waiting SET ready = 1
-         WHERE state = 'Pending' AND ready = 0 AND channel = $1 AND next_try_at <= min($2, coalesce(
+         WHERE state = 'Pending' AND ready = 0 AND channel = $1 AND next_try_at <= least($2, coalesce(
                    (SELECT next_try_at FROM outbox INDEXED BY outbox_waiting
                     WHERE state = 'Pending' AND ready = 0 AND channel = $1 ORDER BY next_try_at LIMIT 1 OFFSET $3), $2))",
     )

@@ -115,11 +115,8 @@ pub(super) async fn narrowed(
     let mut query = Builder::new("SELECT max(id) FROM (");
     looked_up(&mut query, filter, Route::Span);
     query.push(")");
-    let newest: Option<i64> = query
-        .build_query_scalar()
-        .fetch_one(reader)
-        .await
-        .map_err(StoreError::doing("look for the newest run of a span"))?;
+    let newest: Option<i64> =
+        query.build_scalar().fetch_one(reader).await.map_err(StoreError::doing("look for the newest run of a span"))?;
     let behind = InstanceId(newest.unwrap_or(0) + 1);
     narrowed.before = Some(filter.before.map_or(behind, |before| before.min(behind)));
     Ok(narrowed)
@@ -131,7 +128,7 @@ async fn are_few(reader: &mut Connection, filter: &RunFilter, route: Route) -> R
     let few = if route == Route::Account { FEW_OF_USER } else { FEW };
     query.push(" LIMIT ").push_bind(few + 1).push(") found");
     let found: i64 =
-        query.build_query_scalar().fetch_one(reader).await.map_err(StoreError::doing("see how many runs there are"))?;
+        query.build_scalar().fetch_one(reader).await.map_err(StoreError::doing("see how many runs there are"))?;
     Ok(found <= few)
 }
 
@@ -156,10 +153,7 @@ impl Whose {
 /// `IN (…)` these companies.
 fn among(query: &mut Builder, companies: Option<&[CompanyId]>) {
     match companies {
-        Some(companies) => query
-            .push(" IN (SELECT value FROM json_each(")
-            .push_bind(serde_json::json!(companies).to_string())
-            .push("))"),
+        Some(companies) => query.push(" IN ids(").push_list(companies).push(")"),
         None => query.push(" IN (SELECT id + 0 FROM company)"),
     };
 }
@@ -380,8 +374,8 @@ fn conditions(query: &mut Builder, filter: &RunFilter, route: Route) {
         None => query,
     };
     if let Some(states) = states {
-        query.push(" AND w.state IN (SELECT value FROM json_each(");
-        query.push_bind(serde_json::json!(states).to_string()).push("))");
+        query.push(" AND w.state IN texts(");
+        query.push_list(states).push(")");
         if !states.contains(&State::Done) {
             // The few that are not done have indexes of their own.
             query.push(" AND w.state <> 'Done'");
@@ -393,8 +387,8 @@ fn conditions(query: &mut Builder, filter: &RunFilter, route: Route) {
             query.push(" AND w.kind = ").push_bind(kind.element());
         }
         Some(kinds) => {
-            query.push(" AND +w.kind IN (SELECT value FROM json_each(");
-            query.push_bind(serde_json::json!(kinds).to_string()).push("))");
+            query.push(" AND unindexed(w.kind) IN texts(");
+            query.push_list(kinds).push(")");
         }
         None => {}
     }

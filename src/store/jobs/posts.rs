@@ -68,7 +68,7 @@ impl Reads {
     ) -> Result<Option<OpenUpload>, StoreError> {
         sql::query(
             "SELECT id, run_name, state, client_address FROM instance
-             WHERE company_id = $1 AND run_name = $2 AND ($3 IS NULL OR id = $3) AND client_address IS NOT NULL",
+             WHERE company_id = $1 AND run_name = $2 AND (CAST($3 AS bigint) IS NULL OR id = $3) AND client_address IS NOT NULL",
         )
         .bind(company.0)
         .bind(run_name)

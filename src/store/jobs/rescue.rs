@@ -5,7 +5,6 @@
 //! ended because of a file that is known by now is not counted.
 
 use chrono::{DateTime, Utc};
-use serde_json::json;
 
 use super::finish::{self, Ending, Guard};
 use super::{Fence, lines};
@@ -127,13 +126,13 @@ async fn find(tx: &mut Transaction, lost: &Lost, now: DateTime<Utc>) -> Result<V
     let rows = sql::query(
         "SELECT id, attempt, state, failures, items_done > items_at_claim AS came_further FROM instance
          WHERE state IN ('Running', 'Stopping')
-           AND (($1 IS NULL AND lease_expires_at <= $2 AND id NOT IN (SELECT value FROM json_each($3)))
+           AND ((CAST($1 AS text) IS NULL AND lease_expires_at <= $2 AND id NOT IN ids($3))
                 OR ($1 IS NOT NULL AND lease_owner <> $1))
          ORDER BY lease_expires_at, id",
     )
     .bind(owner)
     .bind(now.timestamp_millis())
-    .bind(json!(alive).to_string())
+    .list(alive)
     .fetch_all(tx)
     .await
     .map_err(StoreError::doing("look for lost runs"))?;

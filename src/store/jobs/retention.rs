@@ -8,7 +8,6 @@
 use std::ops::AddAssign;
 
 use chrono::{DateTime, Utc};
-use serde_json::json;
 
 use crate::store::sql;
 use crate::store::{Store, StoreError, Transaction};
@@ -40,11 +39,11 @@ macro_rules! belongings {
     ($table:literal, $key:literal, $index:literal) => {
         Belongings {
             count: concat!(
-                "SELECT r.instance_id, count(*) FROM (SELECT t.instance_id FROM json_each($1) w CROSS JOIN ",
+                "SELECT r.instance_id, count(*) FROM (SELECT t.instance_id FROM ids($1) w STRAIGHT_JOIN ",
                 $table,
                 " t ",
                 $index,
-                " ON t.instance_id = w.value LIMIT $2) r GROUP BY r.instance_id"
+                " ON t.instance_id = w.id LIMIT $2) r GROUP BY r.instance_id"
             ),
             remove: concat!(
                 "DELETE FROM ",
@@ -61,7 +60,7 @@ macro_rules! belongings {
                 $index,
                 " WHERE t.instance_id = $1 ORDER BY t.",
                 $key,
-                " LIMIT $2))"
+                " LIMIT $2) few)"
             ),
         }
     };
@@ -229,7 +228,7 @@ struct Removed {
 async fn remove_of(tx: &mut Transaction, of: &Belongings, runs: &[i64]) -> Result<Removed, StoreError> {
     let doing = "forget what belongs to old runs";
     let mut counts: Vec<(i64, i64)> = sql::tuple(of.count)
-        .bind(json!(runs).to_string())
+        .list(runs)
         // With one more it is known whether there are more.
         .bind(AT_ONCE + 1)
         .fetch_all(&mut *tx)
@@ -277,11 +276,11 @@ async fn forget_runs(tx: &mut Transaction, before: DateTime<Utc>) -> Result<Forg
     // The span of their ends is what the index is asked for.
     let removed = sql::query(
         "DELETE FROM instance INDEXED BY instance_finished
-         WHERE state = 'Done' AND finished_at >= $1 AND finished_at <= $2 AND id IN (SELECT value FROM json_each($3))",
+         WHERE state = 'Done' AND finished_at >= $1 AND finished_at <= $2 AND id IN ids($3)",
     )
     .bind(first.2)
     .bind(last.2)
-    .bind(json!(ids).to_string())
+    .list(&ids)
     .execute(&mut *tx)
     .await
     .map_err(StoreError::doing("forget old runs"))?;

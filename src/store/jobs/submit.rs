@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
-use serde_json::{Value, json};
 
 use crate::model::id::{AccountId, CompanyId, InstanceId, JobId};
 use crate::model::job::JobSpec;
+use crate::model::kind::JobKind;
 use crate::model::locale::Locale;
 use crate::model::log::{LogLine, LogType, Message};
 use crate::model::trigger::Trigger;
@@ -152,22 +152,66 @@ struct Accepted<'a> {
     run: Option<RunId>,
 }
 
+sql::columns! {
+    /// Of a job or a run.
+    struct Name<'a> { company_id: CompanyId, name: &'a str }
+}
+
+sql::columns! {
+    struct JobRow<'a> {
+        id: JobId,
+        company_id: CompanyId,
+        name: &'a str,
+        kind: JobKind,
+        spec: String,
+        account_id: AccountId,
+        submitter_id: AccountId,
+        locale: Option<&'a Locale>,
+        description: Option<&'a str>,
+        created_at: i64,
+        client: Option<&'a str>,
+        trigger_kind: &'static str,
+        exec_schedule: Option<&'a str>,
+        trigger_state: &'static str,
+        next_fire_at: Option<i64>,
+        last_fire_at: Option<i64>,
+        parent_id: Option<InstanceId>,
+        address: Option<&'a str>,
+    }
+}
+
+sql::columns! {
+    struct RunRow<'a> {
+        id: InstanceId,
+        job_id: JobId,
+        company_id: CompanyId,
+        kind: JobKind,
+        run_name: &'a str,
+        due_at: i64,
+        created_at: i64,
+        exclusive_key: Option<&'a str>,
+        job_name: &'a str,
+        account_id: AccountId,
+        submitter_id: Option<AccountId>,
+    }
+}
+
 /// Names of waiting jobs among those that `jobs` want to take.
 async fn taken_names(tx: &mut Transaction, jobs: &[NewJob]) -> Result<HashSet<(CompanyId, String)>, StoreError> {
-    let wanted: Vec<Value> = jobs
+    let wanted: Vec<Name<'_>> = jobs
         .iter()
         .filter(|job| !matches!(job.trigger, Trigger::AtOnce))
-        .map(|job| json!([job.company, job.name]))
+        .map(|job| Name { company_id: job.company, name: &job.name })
         .collect();
     if wanted.is_empty() {
         return Ok(HashSet::new());
     }
     let rows = sql::query(
-        "SELECT j.company_id, j.name FROM json_each($1) w
-         JOIN job j ON j.company_id = w.value ->> 0 AND j.name = w.value ->> 1
+        "SELECT j.company_id, j.name FROM rows($1: company_id int, name text) w
+         JOIN job j ON j.company_id = w.company_id AND j.name = w.name
          WHERE j.trigger_kind <> 'at_once' AND j.deleted_at IS NULL AND j.trigger_state <> 'Complete'",
     )
-    .bind(Value::from(wanted).to_string())
+    .rows(&wanted)
     .fetch_all(tx)
     .await
     .map_err(StoreError::doing("look for scheduled jobs of the same name"))?;
@@ -262,12 +306,13 @@ async fn taken_run_names<'n>(
     if runs.is_empty() {
         return Ok(HashSet::new());
     }
-    let wanted: Vec<Value> = runs.iter().zip(names).map(|(run, name)| json!([run.company, name])).collect();
+    let wanted: Vec<Name<'_>> =
+        runs.iter().zip(names).map(|(run, name)| Name { company_id: run.company, name }).collect();
     let taken: Vec<i64> = sql::scalar(
-        "SELECT w.key FROM json_each($1) w
-         JOIN instance i ON i.company_id = w.value ->> 0 AND i.run_name = w.value ->> 1",
+        "SELECT w.n FROM rows($1: company_id int, name text) w
+         JOIN instance i ON i.company_id = w.company_id AND i.run_name = w.name",
     )
-    .bind(Value::from(wanted).to_string())
+    .rows(&wanted)
     .fetch_all(tx)
     .await
     .map_err(StoreError::doing("name a run"))?;
@@ -282,43 +327,45 @@ async fn insert_jobs(tx: &mut Transaction, accepted: &[Accepted<'_>]) -> Result<
     }
     let mut rows = Vec::with_capacity(accepted.len());
     for Accepted { id, job, .. } in accepted {
-        let (trigger_kind, schedule) = match &job.trigger {
+        let (trigger_kind, exec_schedule) = match &job.trigger {
             Trigger::AtOnce => ("at_once", None),
             Trigger::ExecTime(_) => ("exec_time", None),
             Trigger::ExecSchedule(schedule) => ("exec_schedule", Some(schedule.source())),
         };
         let spec = serde_json::to_string(&job.spec).map_err(|e| StoreError::corrupt("a job's spec", e))?;
-        rows.push(json!([
-            id,
-            job.company,
-            job.name,
-            job.spec.kind(),
+        rows.push(JobRow {
+            id: *id,
+            company_id: job.company,
+            name: &job.name,
+            kind: job.spec.kind(),
             spec,
-            job.responsible,
-            job.submitter,
-            job.locale,
-            job.description,
-            job.created_at.timestamp_millis(),
-            job.client,
+            account_id: job.responsible,
+            submitter_id: job.submitter,
+            locale: job.locale.as_ref(),
+            description: job.description.as_deref(),
+            created_at: job.created_at.timestamp_millis(),
+            client: job.client.as_deref(),
             trigger_kind,
-            schedule,
-            if job.next_fire_at.is_some() { "Normal" } else { "Complete" },
-            job.next_fire_at.map(|at| at.timestamp_millis()),
-            job.run.as_ref().map(|run| run.due_at.timestamp_millis()),
-            job.parent,
-            job.address,
-        ]));
+            exec_schedule,
+            trigger_state: if job.next_fire_at.is_some() { "Normal" } else { "Complete" },
+            next_fire_at: job.next_fire_at.map(|at| at.timestamp_millis()),
+            last_fire_at: job.run.as_ref().map(|run| run.due_at.timestamp_millis()),
+            parent_id: job.parent,
+            address: job.address.as_deref(),
+        });
     }
     sql::query(
         "INSERT INTO job (id, company_id, name, kind, spec, account_id, submitter_id, locale, description, created_at,
                           client, trigger_kind, exec_schedule, trigger_state, next_fire_at, last_fire_at, parent_id,
                           address)
-         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
-                value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14,
-                value ->> 15, value ->> 16, value ->> 17
-         FROM json_each($1)",
+         SELECT j.id, j.company_id, j.name, j.kind, j.spec, j.account_id, j.submitter_id, j.locale, j.description,
+                j.created_at, j.client, j.trigger_kind, j.exec_schedule, j.trigger_state, j.next_fire_at, j.last_fire_at,
+                j.parent_id, j.address
+         FROM rows($1: id int, company_id int, name text, kind text, spec text, account_id int, submitter_id int, locale text,
+                       description text, created_at int, client text, trigger_kind text, exec_schedule text,
+                       trigger_state text, next_fire_at int, last_fire_at int, parent_id int, address text) j",
     )
-    .bind(Value::from(rows).to_string())
+    .rows(&rows)
     .execute(tx)
     .await
     .map(|_| ())
@@ -339,15 +386,23 @@ async fn note_passed(tx: &mut Transaction, accepted: &[Accepted<'_>]) -> Result<
 }
 
 async fn insert_runs(tx: &mut Transaction, accepted: &[Accepted<'_>]) -> Result<(), StoreError> {
-    let rows: Vec<Value> = accepted
+    let rows: Vec<RunRow<'_>> = accepted
         .iter()
         .filter_map(|Accepted { id, job, run }| {
             let (new, run) = (job.run.as_ref()?, run.as_ref()?);
-            let (due, created) = (new.due_at.timestamp_millis(), job.created_at.timestamp_millis());
-            let (kind, key) = (job.spec.kind(), &new.exclusive_key);
-            let submitter = Some(job.submitter).filter(|submitter| *submitter != job.responsible);
-            let users = (job.responsible, submitter);
-            Some(json!([run.id, id, job.company, kind, run.name, due, created, key, job.name, users.0, users.1]))
+            Some(RunRow {
+                id: run.id,
+                job_id: *id,
+                company_id: job.company,
+                kind: job.spec.kind(),
+                run_name: &run.name,
+                due_at: new.due_at.timestamp_millis(),
+                created_at: job.created_at.timestamp_millis(),
+                exclusive_key: new.exclusive_key.as_deref(),
+                job_name: &job.name,
+                account_id: job.responsible,
+                submitter_id: Some(job.submitter).filter(|submitter| *submitter != job.responsible),
+            })
         })
         .collect();
     if rows.is_empty() {
@@ -356,11 +411,12 @@ async fn insert_runs(tx: &mut Transaction, accepted: &[Accepted<'_>]) -> Result<
     sql::query(
         "INSERT INTO instance (id, job_id, company_id, kind, run_name, state, due_at, created_at, not_before_at,
                                exclusive_key, job_name, account_id, submitter_id)
-         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, 'WaitingCoordinator', value ->> 5,
-                value ->> 6, value ->> 5, value ->> 7, value ->> 8, value ->> 9, value ->> 10
-         FROM json_each($1)",
+         SELECT r.id, r.job_id, r.company_id, r.kind, r.run_name, 'WaitingCoordinator', r.due_at, r.created_at, r.due_at,
+                r.exclusive_key, r.job_name, r.account_id, r.submitter_id
+         FROM rows($1: id int, job_id int, company_id int, kind text, run_name text, due_at int, created_at int,
+                       exclusive_key text, job_name text, account_id int, submitter_id int) r",
     )
-    .bind(Value::from(rows).to_string())
+    .rows(&rows)
     .execute(tx)
     .await
     .map(|_| ())

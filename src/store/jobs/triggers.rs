@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::overlap::{own_key, share_key};
 use super::submit::{self, RunId, Unnamed};
-use crate::model::firing::{Fate, SkipReason, Slot, SlotRange};
+use crate::model::firing::{Disposition, Fate, SkipReason, Slot, SlotRange};
 use crate::model::id::{CompanyId, InstanceId, JobId};
 use crate::model::job::JobSpec;
 use crate::model::kind::JobKind;
@@ -61,7 +61,7 @@ impl Reads {
             "SELECT min(next_fire_at) FROM job
              WHERE next_fire_at IS NOT NULL AND trigger_state = 'Normal' AND deleted_at IS NULL",
         )
-        .fetch_one(&mut *reader)
+        .fetch_one(&mut reader)
         .await
         .map_err(StoreError::doing("look for the next trigger"))?;
         Ok(millis.and_then(DateTime::from_timestamp_millis))
@@ -80,7 +80,7 @@ impl Reads {
                      AND NOT EXISTS (
                         SELECT 1 FROM slot_range r WHERE r.job_id = j.id AND r.last_at = j.last_fire_at AND r.decided_at > $1)
                     THEN j.last_fire_at END AS decided_to,
-                    coalesce(c.expires_at <= $1, 0) AS expired, coalesce(j.held_fire_at = j.next_fire_at, 0) AS held
+                    coalesce(c.expires_at <= $1, false) AS expired, coalesce(j.held_fire_at = j.next_fire_at, false) AS held
              FROM job j JOIN company c ON c.id = j.company_id
              LEFT JOIN instance b ON b.id =
                  (SELECT max(i.id) FROM instance i INDEXED BY instance_open WHERE i.job_id = j.id AND i.state <> 'Done')
@@ -90,7 +90,7 @@ impl Reads {
         )
         .bind(now.timestamp_millis())
         .bind(most)
-        .fetch_all(&mut *reader)
+        .fetch_all(&mut reader)
         .await
         .map_err(StoreError::doing("look for due triggers"))?;
         rows.iter().map(read_due).collect()
@@ -258,16 +258,16 @@ pub(super) async fn undecided(
 ) -> Result<Vec<Slot>, StoreError> {
     let instants: Vec<i64> = slots.iter().map(|slot| slot.due_at.timestamp_millis()).collect();
     let decided: Vec<i64> = sql::scalar(
-        "SELECT w.value FROM json_each($2) w
-         WHERE EXISTS (SELECT 1 FROM slot s WHERE s.job_id = $1 AND s.due_at = w.value
+        "SELECT w.id FROM ids($2) w
+         WHERE EXISTS (SELECT 1 FROM slot s WHERE s.job_id = $1 AND s.due_at = w.id
                        AND (s.decided_at <= $3 OR s.disposition IN ('fired', 'late'))
-                       AND s.reason IS NOT 'slot-skipped-zone')
+                       AND s.reason IS DISTINCT FROM 'slot-skipped-zone')
             OR EXISTS (SELECT 1 FROM slot_range r
-                       WHERE r.job_id = $1 AND r.first_at <= w.value AND r.last_at >= w.value
-                         AND r.decided_at <= $3 AND r.decided_at >= w.value AND r.reason <> 'slot-skipped-zone')",
+                       WHERE r.job_id = $1 AND r.first_at <= w.id AND r.last_at >= w.id
+                         AND r.decided_at <= $3 AND r.decided_at >= w.id AND r.reason <> 'slot-skipped-zone')",
     )
     .bind(job.0)
-    .bind(json!(instants).to_string())
+    .list(&instants)
     .bind(now.timestamp_millis())
     .fetch_all(tx)
     .await
@@ -345,6 +345,18 @@ impl QueuedRun {
     }
 }
 
+sql::columns! {
+    struct SlotRow<'a> {
+        job_id: JobId,
+        due_at: i64,
+        disposition: Disposition,
+        reason: Option<&'a str>,
+        params: String,
+        instance_id: Option<InstanceId>,
+        decided_at: i64,
+    }
+}
+
 /// Writes down what became of each instant. One that is written already keeps its first fate, unless another zone has left it out, or a
 /// clock that was ahead.
 pub(super) async fn insert_slots(
@@ -364,26 +376,27 @@ pub(super) async fn insert_slots(
             Fate::Skip(SkipReason::Overlap) => busy_with,
             Fate::Skip(SkipReason::Misfire | SkipReason::Paused | SkipReason::Expired | SkipReason::Zone) => None,
         };
-        rows.push(json!([
-            job,
-            slot.due_at.timestamp_millis(),
-            slot.fate.disposition(),
-            slot.fate.reason(),
-            Value::Object(slot_params(slot, run, now)).to_string(),
-            run.map(|run| run.id),
-            now.timestamp_millis(),
-        ]));
+        rows.push(SlotRow {
+            job_id: job,
+            due_at: slot.due_at.timestamp_millis(),
+            disposition: slot.fate.disposition(),
+            reason: slot.fate.reason(),
+            params: Value::Object(slot_params(slot, run, now)).to_string(),
+            instance_id: run.map(|run| run.id),
+            decided_at: now.timestamp_millis(),
+        });
     }
     sql::query(
         "INSERT INTO slot (job_id, due_at, disposition, reason, params, instance_id, decided_at)
-         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6
-         FROM json_each($1) WHERE true ON CONFLICT DO UPDATE
+         SELECT s.job_id, s.due_at, s.disposition, s.reason, s.params, s.instance_id, s.decided_at
+         FROM rows($1: job_id int, due_at int, disposition text, reason text, params text, instance_id int, decided_at int) s
+         WHERE true ON CONFLICT (job_id, due_at) DO UPDATE
          SET disposition = excluded.disposition, reason = excluded.reason, params = excluded.params,
              instance_id = excluded.instance_id, decided_at = excluded.decided_at
          WHERE slot.reason = 'slot-skipped-zone'
             OR slot.decided_at > excluded.decided_at AND slot.disposition NOT IN ('fired', 'late')",
     )
-    .bind(Value::from(rows).to_string())
+    .rows(&rows)
     .execute(tx)
     .await
     .map(|_| ())
@@ -402,10 +415,10 @@ pub(super) async fn insert_range(
     loop {
         let known = sql::query(
             "INSERT INTO slot_range (job_id, first_at, last_at, count, disposition, reason, decided_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO UPDATE
-             SET last_at = iif(decided_at > excluded.decided_at, excluded.last_at, last_at),
-                 count = iif(decided_at > excluded.decided_at, excluded.count, count),
-                 decided_at = min(decided_at, excluded.decided_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (job_id, first_at, reason) DO UPDATE
+             SET last_at = CASE WHEN slot_range.decided_at > excluded.decided_at THEN excluded.last_at ELSE slot_range.last_at END,
+                 count = CASE WHEN slot_range.decided_at > excluded.decided_at THEN excluded.count ELSE slot_range.count END,
+                 decided_at = least(slot_range.decided_at, excluded.decided_at)
              RETURNING last_at, count",
         )
         .bind(job.0)
@@ -487,7 +500,7 @@ impl Reads {
              SELECT id, name, exec_schedule, NULL, last_fire_at, created_at FROM job INDEXED BY job_ended
              WHERE trigger_kind = 'exec_schedule' AND trigger_state = 'Complete' AND deleted_at IS NULL AND next_fire_at IS NULL",
         )
-        .fetch_all(&mut *reader)
+        .fetch_all(&mut reader)
         .await
         .map_err(StoreError::doing("read triggers"))?;
         rows.iter()
@@ -531,8 +544,8 @@ pub(super) async fn reschedule(
     Reschedule { job, from, to }: Reschedule,
 ) -> Result<bool, StoreError> {
     let moved = sql::query(
-        "UPDATE job SET next_fire_at = $3, trigger_state = iif($2 IS NULL, 'Normal', trigger_state)
-         WHERE id = $1 AND next_fire_at IS $2 AND deleted_at IS NULL
+        "UPDATE job SET next_fire_at = $3, trigger_state = CASE WHEN CAST($2 AS bigint) IS NULL THEN 'Normal' ELSE trigger_state END
+         WHERE id = $1 AND next_fire_at IS NOT DISTINCT FROM $2 AND deleted_at IS NULL
            AND ($2 IS NOT NULL OR trigger_state = 'Complete' AND NOT EXISTS (
                 SELECT 1 FROM job other INDEXED BY job_scheduled_name
                 WHERE other.company_id = job.company_id AND other.name = job.name AND other.trigger_kind <> 'at_once'

@@ -1,7 +1,6 @@
 //! The zone that fire times are computed in, and what another one makes of them.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::json;
 
 use super::triggers::{Reschedule, insert_range, insert_slots, reschedule};
 use crate::model::firing::{Fate, Missed, SkipReason, SlotRange};
@@ -65,17 +64,17 @@ impl Reads {
         let mut reader = self.reader().await?;
         let rows = sql::query(
             "SELECT id, name, exec_schedule, next_fire_at,
-                    (SELECT json_group_array(due_at) FROM (
+                    (SELECT json_agg(due_at) FROM (
                          SELECT s.due_at FROM slot s
-                         WHERE s.job_id = j.id AND s.due_at > $1 AND s.reason = 'slot-skipped-zone' ORDER BY s.due_at)) AS left_out,
-                    (SELECT json_group_array(json_array(r.first_at, r.last_at, r.count)) FROM slot_range r
+                         WHERE s.job_id = j.id AND s.due_at > $1 AND s.reason = 'slot-skipped-zone' ORDER BY s.due_at) left_out) AS left_out,
+                    (SELECT json_agg(json_build_array(r.first_at, r.last_at, r.count)) FROM slot_range r
                      WHERE r.job_id = j.id AND r.last_at > $1 AND r.reason = 'slot-skipped-zone') AS ranges
              FROM job j
              WHERE trigger_kind = 'exec_schedule' AND deleted_at IS NULL
                AND (next_fire_at IS NOT NULL OR trigger_state = 'Complete')",
         )
         .bind(now.timestamp_millis())
-        .fetch_all(&mut *reader)
+        .fetch_all(&mut reader)
         .await
         .map_err(StoreError::doing("read triggers"))?;
         rows.iter().map(read_local).collect()
@@ -143,10 +142,10 @@ async fn rezone(tx: &mut Transaction, trigger: Rezoned, now: DateTime<Utc>) -> R
     let back: Vec<i64> = back.iter().map(DateTime::timestamp_millis).collect();
     sql::query(
         "DELETE FROM slot WHERE job_id = $1 AND reason = 'slot-skipped-zone'
-           AND due_at IN (SELECT value FROM json_each($2))",
+           AND due_at IN ids($2)",
     )
     .bind(job.0)
-    .bind(json!(back).to_string())
+    .list(&back)
     .execute(&mut *tx)
     .await
     .map_err(StoreError::doing("take back what another zone has left out"))?;

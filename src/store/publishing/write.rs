@@ -1,11 +1,11 @@
 //! What a publish writes, a step in each transaction, and whether it still is its turn.
 
 use chrono::{DateTime, Utc};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::{Begun, FORGOTTEN_AT_ONCE, PublishStep, Seen, Side, Wanted, WantedFile, Withdrawn};
+use super::{Begun, FORGOTTEN_AT_ONCE, PublishStep, Published, Seen, Side, Wanted, WantedFile, Withdrawn};
 use crate::model::id::{AssetId, ContextId, InstanceId};
-use crate::store::effect::Applied;
+use crate::model::log::FileType;
 use crate::store::sql::{self, Cells};
 use crate::store::{StoreError, Transaction, contexts, numbers, rows};
 
@@ -13,11 +13,11 @@ pub(in crate::store) async fn apply(
     tx: &mut Transaction,
     step: PublishStep,
     now: DateTime<Utc>,
-) -> Result<Applied, StoreError> {
+) -> Result<Published, StoreError> {
     match step {
         PublishStep::Begin { context, run, seen } => {
             let is_older = numbers::meet_trees(tx, context, seen, now).await?;
-            return Ok(Applied::PublishBegun(Begun { is_older, ..begin(tx, context, run).await? }));
+            return Ok(Published::Begun(Begun { is_older, ..begin(tx, context, run).await? }));
         }
         PublishStep::Parted { context } => parted(tx, context).await?,
         PublishStep::Given { context, seq, assets } => {
@@ -63,15 +63,15 @@ pub(in crate::store) async fn apply(
         }
         PublishStep::Told { context, seq } => {
             told(tx, context, seq).await?;
-            return forget(tx, context).await.map(Applied::Removed);
+            return forget(tx, context).await.map(Published::Removed);
         }
-        PublishStep::Forget { context } => return forget(tx, context).await.map(Applied::Removed),
+        PublishStep::Forget { context } => return forget(tx, context).await.map(Published::Removed),
         PublishStep::Looked { context, seq, until } => {
             Turn::check(tx, context, seq, "note how far a publish has looked").await?;
             looked(tx, context, until).await?;
         }
     }
-    Ok(Applied::Nothing)
+    Ok(Published::Nothing)
 }
 
 /// The numbers of a context, as the transaction finds them.
@@ -172,36 +172,51 @@ async fn begin(tx: &mut Transaction, context: ContextId, run: InstanceId) -> Res
     })
 }
 
-async fn record(
+sql::columns! {
+    /// A file that a publish wants.
+    struct File<'a> {
+        file_name: &'a str,
+        asset_id: AssetId,
+        forced: bool,
+        blob: &'a str,
+        bytes: u64,
+        asset_name: &'a str,
+        file_type: FileType,
+        detail: Option<String>,
+    }
+}
+
+async fn record<'w>(
     tx: &mut Transaction,
     context: ContextId,
     seq: i64,
-    wanted: &[Wanted],
+    wanted: &'w [Wanted],
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let assets = json!(wanted.iter().map(|wanted| wanted.asset).collect::<Vec<_>>()).to_string();
-    let files: Vec<Value> = wanted
-        .iter()
-        .flat_map(|wanted| {
-            wanted.files.iter().map(|file| {
-                let WantedFile { file_name, blob, bytes, asset_name, file_type, detail } = file;
-                let detail = detail.as_ref().map(Value::to_string);
-                json!([file_name, wanted.asset, blob, bytes, wanted.forced, asset_name, file_type, detail])
-            })
-        })
-        .collect();
-    let files = Value::from(files).to_string();
+    let assets: Vec<AssetId> = wanted.iter().map(|wanted| wanted.asset).collect();
+    let file = |wanted: &Wanted, file: &'w WantedFile| File {
+        file_name: &file.file_name,
+        asset_id: wanted.asset,
+        forced: wanted.forced,
+        blob: &file.blob,
+        bytes: file.bytes,
+        asset_name: &file.asset_name,
+        file_type: file.file_type,
+        detail: file.detail.as_ref().map(Value::to_string),
+    };
+    let files: Vec<File<'w>> =
+        wanted.iter().flat_map(|wanted| wanted.files.iter().map(move |of| file(wanted, of))).collect();
     let before = present(tx, context, &assets, &files).await?;
     // First what leaves: two assets may have swapped their names.
     sql::query(
         "UPDATE publication INDEXED BY publication_by_asset SET present = 0, seq = $2, published_at = $5
-         WHERE context_id = $1 AND present = 1 AND asset_id IN (SELECT value FROM json_each($3))
-           AND (file_name, asset_id) NOT IN (SELECT value ->> 0, value ->> 1 FROM json_each($4))",
+         WHERE context_id = $1 AND present = 1 AND asset_id IN ids($3)
+           AND (file_name, asset_id) NOT IN (SELECT f.file_name, f.asset_id FROM rows($4: file_name text, asset_id int) f)",
     )
     .bind(context.0)
     .bind(seq)
-    .bind(&assets)
-    .bind(&files)
+    .list(&assets)
+    .rows(&files)
     .bind(now.timestamp_millis())
     .execute(&mut *tx)
     .await
@@ -209,21 +224,24 @@ async fn record(
     sql::query(
         "INSERT INTO publication (context_id, file_name, asset_id, asset_name, file_type, detail, blob, bytes, present,
                                   seq, published_at)
-         SELECT $1, f.value ->> 0, a.id, f.value ->> 5, f.value ->> 6, f.value ->> 7, f.value ->> 2, f.value ->> 3, 1, $2, $4
+         SELECT $1, f.file_name, a.id, f.asset_name, f.file_type, f.detail, f.blob, f.bytes, 1, $2, $4
          -- Who left meanwhile is not published: the next publish would not find whose file it is.
-         FROM json_each($3) AS f CROSS JOIN asset a ON a.id = f.value ->> 1 AND a.trash_state = 'NotInTrash' WHERE true
+         FROM rows($3: file_name text, asset_id int, forced bool, blob text, bytes int, asset_name text, file_type text,
+                       detail text) f
+         STRAIGHT_JOIN asset a ON a.id = f.asset_id AND a.trash_state = 'NotInTrash' WHERE true
          ON CONFLICT (context_id, file_name) DO UPDATE
          SET asset_id = excluded.asset_id, asset_name = excluded.asset_name, file_type = excluded.file_type,
              detail = excluded.detail, blob = excluded.blob, bytes = excluded.bytes, present = 1,
              stamp = CASE WHEN publication.blob = excluded.blob THEN publication.stamp END,
              seq = excluded.seq, published_at = excluded.published_at
          WHERE publication.present = 0 OR publication.blob <> excluded.blob
-            OR publication.asset_id <> excluded.asset_id OR publication.detail IS NOT excluded.detail
-            OR publication.asset_id IN (SELECT value ->> 1 FROM json_each($3) WHERE value ->> 4)",
+            OR publication.asset_id <> excluded.asset_id OR publication.detail IS DISTINCT FROM excluded.detail
+            OR publication.asset_id IN (
+                SELECT g.asset_id FROM rows($3: file_name text, asset_id int, forced bool) g WHERE g.forced = 1)",
     )
     .bind(context.0)
     .bind(seq)
-    .bind(&files)
+    .rows(&files)
     .bind(now.timestamp_millis())
     .execute(&mut *tx)
     .await
@@ -247,9 +265,9 @@ async fn note_refused(
 ) -> Result<(), StoreError> {
     let doing = "note what could not be published";
     let had: Vec<AssetId> = wanted.iter().map(|wanted| wanted.asset).collect();
-    sql::query("DELETE FROM publish_refused WHERE context_id = $1 AND asset_id IN (SELECT value FROM json_each($2))")
+    sql::query("DELETE FROM publish_refused WHERE context_id = $1 AND asset_id IN ids($2)")
         .bind(context.0)
-        .bind(json!(had).to_string())
+        .list(&had)
         .execute(&mut *tx)
         .await
         .map_err(StoreError::doing(doing))?;
@@ -259,10 +277,10 @@ async fn note_refused(
     // Who is gone meanwhile is not waited for.
     sql::query(
         "INSERT INTO publish_refused (context_id, asset_id)
-         SELECT $1, a.id FROM json_each($2) f CROSS JOIN asset a ON a.id = f.value WHERE true ON CONFLICT DO NOTHING",
+         SELECT $1, a.id FROM ids($2) f STRAIGHT_JOIN asset a ON a.id = f.id WHERE true ON CONFLICT DO NOTHING",
     )
     .bind(context.0)
-    .bind(json!(refused).to_string())
+    .list(refused)
     .execute(tx)
     .await
     .map(|_| ())
@@ -279,11 +297,11 @@ async fn withdraw(
     let names: Vec<&str> = withdrawn.iter().map(|file| file.file_name.as_str()).collect();
     let gone = sql::query(
         "UPDATE publication SET present = 0, seq = $2, published_at = $4
-         WHERE context_id = $1 AND present = 1 AND file_name IN (SELECT value FROM json_each($3))",
+         WHERE context_id = $1 AND present = 1 AND file_name IN texts($3)",
     )
     .bind(context.0)
     .bind(seq)
-    .bind(json!(names).to_string())
+    .list(&names)
     .bind(now.timestamp_millis())
     .execute(&mut *tx)
     .await
@@ -299,21 +317,26 @@ async fn withdraw(
     note_refused(tx, context, &[], &assets).await
 }
 
+sql::columns! {
+    struct SeenRow<'a> { file_name: &'a str, blob: &'a str, stamp: &'a str }
+}
+
 async fn note_seen(tx: &mut Transaction, context: ContextId, seen: &[Seen]) -> Result<(), StoreError> {
     if seen.is_empty() {
         return Ok(());
     }
-    let seen: Vec<Value> = seen.iter().map(|seen| json!([seen.file_name, seen.blob, seen.stamp])).collect();
+    let seen: Vec<SeenRow<'_>> =
+        seen.iter().map(|Seen { file_name, blob, stamp }| SeenRow { file_name, blob, stamp }).collect();
     // All of them are there: an UPDATE could not say that the list comes first.
     sql::query(
         "INSERT INTO publication (context_id, file_name, asset_id, blob, bytes, present, seq, published_at, stamp)
-         SELECT p.context_id, p.file_name, p.asset_id, p.blob, p.bytes, p.present, p.seq, p.published_at, f.value ->> 2
-         FROM json_each($2) f
-         CROSS JOIN publication p ON p.context_id = $1 AND p.file_name = f.value ->> 0 AND p.blob = f.value ->> 1
+         SELECT p.context_id, p.file_name, p.asset_id, p.blob, p.bytes, p.present, p.seq, p.published_at, f.stamp
+         FROM rows($2: file_name text, blob text, stamp text) f
+         STRAIGHT_JOIN publication p ON p.context_id = $1 AND p.file_name = f.file_name AND p.blob = f.blob
          WHERE true ON CONFLICT (context_id, file_name) DO UPDATE SET stamp = excluded.stamp",
     )
     .bind(context.0)
-    .bind(Value::from(seen).to_string())
+    .rows(&seen)
     .execute(tx)
     .await
     .map(|_| ())
@@ -330,19 +353,24 @@ async fn parted(tx: &mut Transaction, context: ContextId) -> Result<(), StoreErr
 }
 
 /// How many files there are among those that these assets have or want.
-async fn present(tx: &mut Transaction, context: ContextId, assets: &str, files: &str) -> Result<i64, StoreError> {
+async fn present(
+    tx: &mut Transaction,
+    context: ContextId,
+    assets: &[AssetId],
+    files: &[File<'_>],
+) -> Result<i64, StoreError> {
     sql::scalar(
         "SELECT count(*) FROM (
-             SELECT p.file_name FROM json_each($2) a
-             CROSS JOIN publication p INDEXED BY publication_by_asset ON p.asset_id = a.value AND p.context_id = $1 AND p.present = 1
+             SELECT p.file_name FROM ids($2) a
+             STRAIGHT_JOIN publication p INDEXED BY publication_by_asset ON p.asset_id = a.id AND p.context_id = $1 AND p.present = 1
              UNION
-             SELECT p.file_name FROM json_each($3) f
-             CROSS JOIN publication p ON p.context_id = $1 AND p.file_name = f.value ->> 0 AND p.present = 1
-         )",
+             SELECT p.file_name FROM rows($3: file_name text) f
+             STRAIGHT_JOIN publication p ON p.context_id = $1 AND p.file_name = f.file_name AND p.present = 1
+         ) found",
     )
     .bind(context.0)
-    .bind(assets)
-    .bind(files)
+    .list(assets)
+    .rows(files)
     .fetch_one(tx)
     .await
     .map_err(StoreError::doing("count what is published"))
@@ -380,7 +408,7 @@ async fn forget(tx: &mut Transaction, context: ContextId) -> Result<u64, StoreEr
 }
 
 async fn known_to_all(tx: &mut Transaction, context: ContextId) -> Result<i64, StoreError> {
-    sql::query("SELECT min(side_a_seq, side_b_seq, told_seq) FROM publish_context WHERE id = $1")
+    sql::query("SELECT least(side_a_seq, side_b_seq, told_seq) FROM publish_context WHERE id = $1")
         .bind(context.0)
         .fetch_one(tx)
         .await
@@ -389,7 +417,7 @@ async fn known_to_all(tx: &mut Transaction, context: ContextId) -> Result<i64, S
 }
 
 async fn told(tx: &mut Transaction, context: ContextId, seq: i64) -> Result<(), StoreError> {
-    sql::query("UPDATE publish_context SET told_seq = max(told_seq, $2) WHERE id = $1")
+    sql::query("UPDATE publish_context SET told_seq = greatest(told_seq, $2) WHERE id = $1")
         .bind(context.0)
         .bind(seq)
         .execute(tx)
@@ -399,7 +427,7 @@ async fn told(tx: &mut Transaction, context: ContextId, seq: i64) -> Result<(), 
 }
 
 async fn looked(tx: &mut Transaction, context: ContextId, until: i64) -> Result<(), StoreError> {
-    sql::query("UPDATE publish_context SET scanned_seq = max(scanned_seq, $2) WHERE id = $1")
+    sql::query("UPDATE publish_context SET scanned_seq = greatest(scanned_seq, $2) WHERE id = $1")
         .bind(context.0)
         .bind(until)
         .execute(tx)

@@ -1,4 +1,4 @@
-//! SQLite, by sqlx.
+//! The connection to SQLite, by sqlx.
 
 pub type Database = sqlx::Sqlite;
 pub type Connection = sqlx::SqliteConnection;
@@ -6,10 +6,21 @@ pub type Arguments = sqlx::sqlite::SqliteArguments;
 pub type Row = sqlx::sqlite::SqliteRow;
 pub type Done = sqlx::sqlite::SqliteQueryResult;
 pub type Error = sqlx::Error;
-pub type Query = sqlx::query::Query<'static, Database, Arguments>;
-pub type Scalar<T> = sqlx::query::QueryScalar<'static, Database, T, Arguments>;
-pub type Tuple<T> = sqlx::query::QueryAs<'static, Database, T, Arguments>;
-pub type Builder = sqlx::QueryBuilder<Database>;
+pub type Pool = sqlx::SqlitePool;
+/// Of a pool.
+pub type Held = sqlx::pool::PoolConnection<Database>;
+
+/// Ends a connection in good order.
+pub async fn close(connection: Connection) -> Result<(), Error> {
+    sqlx::Connection::close(connection).await
+}
+
+/// Tables and their columns that are called so, or end so behind a low line.
+pub async fn columns_of(connection: &mut Connection, name: &str) -> Result<Vec<(String, String)>, Error> {
+    const COLUMNS: &str = "SELECT m.name, c.name FROM sqlite_master m JOIN pragma_table_info(m.name) c
+         WHERE m.type = 'table' AND (c.name = $1 OR c.name LIKE '%\\_' || $1 ESCAPE '\\')";
+    sqlx::query_as(COLUMNS).bind(name).fetch_all(connection).await
+}
 
 /// What of SQLite's result codes has a meaning of its own here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

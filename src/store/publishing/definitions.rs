@@ -3,29 +3,28 @@
 use std::collections::HashMap;
 
 use chrono::DateTime;
-use serde_json::json;
 
-use super::assets::{metadata, relations};
-use super::publishing::MemberState;
-use super::{StoreError, metadata_fields, rows};
+use super::state::MemberState;
 use crate::model::handle;
 use crate::model::id::{AssetId, CompanyId};
 use crate::model::metadata::{Field, FieldDefinition, FieldType, Fields};
 use crate::model::set_definition::{self, Place, Question};
+use crate::store::assets::{metadata, relations};
 use crate::store::sql::{self, Cells, Connection, Row};
+use crate::store::{StoreError, metadata_fields, rows};
 
-/// The definitions of those of these sets that have one. `sets` is a JSON array of numbers.
+/// The definitions of those of these sets that have one.
 pub(super) async fn resolved(
     reader: &mut Connection,
     company: CompanyId,
-    sets: &str,
+    sets: &[AssetId],
     members: &HashMap<AssetId, Vec<MemberState>>,
 ) -> Result<HashMap<AssetId, String>, StoreError> {
     let defined = sql::query(
         "SELECT set_id, definition FROM set_detail
-         WHERE set_id IN (SELECT value FROM json_each($1)) AND definition IS NOT NULL",
+         WHERE set_id IN ids($1) AND definition IS NOT NULL",
     )
-    .bind(sets)
+    .list(sets)
     .fetch_all(&mut *reader)
     .await
     .map_err(StoreError::doing("read the definitions of sets"))?;
@@ -61,17 +60,17 @@ impl<'a> Known<'a> {
         members: impl Iterator<Item = &'a MemberState>,
     ) -> Result<Self, StoreError> {
         let members: HashMap<AssetId, &MemberState> = members.map(|member| (member.asset.id, member)).collect();
-        let numbers = json!(members.keys().collect::<Vec<_>>()).to_string();
+        let numbers: Vec<AssetId> = members.keys().copied().collect();
         let root_path = sql::scalar("SELECT root_path FROM company WHERE id = $1")
             .bind(company.0)
             .fetch_one(&mut *reader)
             .await
             .map_err(StoreError::doing("read the root folder of a company"))?;
         let thumbs = sql::query(concat!(
-            "SELECT i.value, t.name FROM json_each($1) i JOIN asset t ON t.id = ",
-            relations::thumb_of_set!("i.value")
+            "SELECT i.id, t.name FROM ids($1) i JOIN asset t ON t.id = ",
+            relations::thumb_of_set!("i.id")
         ))
-        .bind(&numbers)
+        .list(&numbers)
         .fetch_all(&mut *reader)
         .await
         .map_err(StoreError::doing("look for the pictures of sets"))?;

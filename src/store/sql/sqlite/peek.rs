@@ -5,10 +5,12 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use sqlx::{ConnectOptions, Connection, SqliteConnection};
+use sqlx::ConnectOptions;
 
-use super::open::{Options, connecting};
+use super::connection::{Connection, Error, close};
+use super::open::connecting;
 use super::wal::{self, Stray};
+use crate::store::Options;
 
 /// What a look found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,15 +89,15 @@ fn before_opening(path: &Path) -> Option<Peeked> {
     }
 }
 
-async fn inside(options: &Options) -> Result<Peeked, sqlx::Error> {
+async fn inside(options: &Options) -> Result<Peeked, Error> {
     let immutable = !wal::path_of(&options.path).exists();
     let mut connection = connecting(options).read_only(true).immutable(immutable).connect().await?;
     let found = whose(&mut connection).await;
-    connection.close().await?;
+    close(connection).await?;
     found
 }
 
-async fn whose(connection: &mut SqliteConnection) -> Result<Peeked, sqlx::Error> {
+async fn whose(connection: &mut Connection) -> Result<Peeked, Error> {
     let tables: Vec<String> = sqlx::query_scalar(
         "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
     )

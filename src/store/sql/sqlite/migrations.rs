@@ -1,4 +1,4 @@
-//! The steps that bring a schema up to date, one file each below `migrations`: a number, and what the step is about.
+//! The steps that bring a schema up to date, one file each below `migrations/sqlite`: a number, and what the step is about.
 //!
 //! They are listed here. The macro that would read the folder while this is compiled needs all of the database library
 //! once more for the compiler itself.
@@ -11,7 +11,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 macro_rules! files {
     ($($name:literal,)*) => {
-        &[$(($name, include_str!(concat!("../../migrations/", $name, ".sql"))),)*]
+        &[$(($name, include_str!(concat!("../../../../migrations/sqlite/", $name, ".sql"))),)*]
     };
 }
 
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn each_file_is_a_step_of_its_number() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/sqlite");
         let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
         let mut names: Vec<String> = names.collect();
         names.sort();

@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection};
 
-use super::StoreError;
 use crate::model::job::JobSpec;
 use crate::model::kind::JobKind;
+use crate::store::StoreError;
 
 /// Companies 1 to this one.
 pub const COMPANIES: i64 = 5;

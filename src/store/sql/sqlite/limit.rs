@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection};
 
-use super::StoreError;
+use crate::store::StoreError;
 
 /// Writes `rows` plain rows of about 500 bytes, `group` of them a commit with `synchronous=FULL`, into a new database.
 pub async fn group_commits(path: &Path, rows: usize, group: usize) -> Result<(), StoreError> {

@@ -15,9 +15,10 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use sqlx::{AssertSqlSafe, SqliteConnection};
+use sqlx::AssertSqlSafe;
 
-use super::StoreError;
+use super::connection::{Connection, Error};
+use crate::store::StoreError;
 
 /// Of SQLite's file formats: where the first page has `user_version`, the number of its schema, and the size of a page.
 const VERSION_AT: u64 = 60;
@@ -38,7 +39,7 @@ pub struct Stray {
 }
 
 /// Where the log of a database lies: beside the file itself, wherever a link leads to it.
-pub(super) fn path_of(database: &Path) -> PathBuf {
+pub fn path_of(database: &Path) -> PathBuf {
     let aimed_at = || Some(database.parent()?.join(fs::read_link(database).ok()?));
     let path = fs::canonicalize(database).ok().or_else(aimed_at).unwrap_or_else(|| database.to_owned());
     let mut name = path.into_os_string();
@@ -48,7 +49,7 @@ pub(super) fn path_of(database: &Path) -> PathBuf {
 
 /// The log beside a database, if it cannot be the database's own. For who has the database not open yet: closing the file would
 /// undo SQLite's locks.
-pub(super) fn stray(database: &Path) -> io::Result<Option<Stray>> {
+pub fn stray(database: &Path) -> io::Result<Option<Stray>> {
     let log = path_of(database);
     for _ in 0..LOOKS {
         let Some(before) = Head::of(&log)? else { return Ok(None) };
@@ -142,13 +143,13 @@ fn salts(file: &File, at: u64) -> io::Result<u64> {
 
 /// A transaction of the writer that has begun.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Begun {
+pub struct Begun {
     version: i32,
     changes: i64,
 }
 
 /// Begins a transaction.
-pub(super) async fn begin(connection: &mut SqliteConnection) -> Result<Begun, StoreError> {
+pub async fn begin(connection: &mut Connection) -> Result<Begun, StoreError> {
     const BEGIN: &str = "BEGIN IMMEDIATE; SELECT user_version, total_changes() FROM pragma_user_version";
     let (version, changes) =
         sqlx::query_as(BEGIN).fetch_one(connection).await.map_err(StoreError::doing("begin a transaction"))?;
@@ -157,7 +158,7 @@ pub(super) async fn begin(connection: &mut SqliteConnection) -> Result<Begun, St
 
 impl Begun {
     /// Commits it, as one more if it has changed anything.
-    pub async fn commit(self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    pub async fn commit(self, connection: &mut Connection) -> Result<(), StoreError> {
         let failed = || StoreError::doing("commit");
         let changes: i64 =
             sqlx::query_scalar("SELECT total_changes()").fetch_one(&mut *connection).await.map_err(failed())?;
@@ -171,7 +172,7 @@ impl Begun {
 }
 
 /// Lets the counting of a database that has nothing in it begin anywhere, so that no log of another one continues it.
-pub(super) async fn begin_counting(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+pub async fn begin_counting(connection: &mut Connection) -> Result<(), Error> {
     let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema").fetch_one(&mut *connection).await?;
     if tables > 0 {
         return Ok(());
@@ -183,7 +184,7 @@ pub(super) async fn begin_counting(connection: &mut SqliteConnection) -> Result<
 #[cfg(test)]
 mod tests {
     use chrono_tz::Tz;
-    use sqlx::Connection;
+    use sqlx::{Connection as _, SqliteConnection};
 
     use super::*;
     use crate::store::{Options, Store};
