@@ -74,7 +74,7 @@ impl Reads {
     /// How many files there are to be looked at, and about how many bytes.
     pub async fn file_totals(&self) -> Result<FileTotals, StoreError> {
         let (files, bytes): (i64, i64) = sql::tuple(
-            "SELECT count(*), coalesce(sum(bytes), 0) FROM (
+            "SELECT count(*), CAST(coalesce(sum(bytes), 0) AS bigint) FROM (
                  SELECT blob, max(bytes) AS bytes FROM (
                      SELECT blob, bytes FROM asset WHERE blob <> '' AND trash_state <> 'InEmptiedTrash'
                      UNION ALL SELECT blob, bytes FROM derived

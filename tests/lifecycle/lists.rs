@@ -9,6 +9,9 @@ use prepress::store::jobs::query::{RunFilter, RunOrder};
 use prepress::store::{Options, Store, sample};
 
 use crate::support::Database;
+use crate::{recorder, statements};
+
+const TEST: &str = "lists";
 
 const ORDERS: [(RunOrder, &[&str]); 9] = [
     (RunOrder::StartDate, &["coalesce(i.started_at, i.created_at)"]),
@@ -88,7 +91,7 @@ async fn each_order_of_each_choice_is_the_plain_one() {
                             ..RunFilter::default()
                         };
                         let expected = database.numbers(&plain(&filter, columns)).await;
-                        let numbers = store.run_numbers(&filter).await.unwrap();
+                        let numbers = recorder::call(TEST, "numbers", store.run_numbers(&filter)).await.unwrap();
                         assert_eq!(numbers.iter().map(|id| id.0).collect::<Vec<_>>(), expected, "{filter:?}");
                         found += numbers.len();
                     }
@@ -97,5 +100,6 @@ async fn each_order_of_each_choice_is_the_plain_one() {
         }
     }
     assert!(found > 5_000, "the lists hold something: {found}");
+    statements::assert_read_by_postgresql(TEST, recorder::recorded(TEST).written);
     store.close().await;
 }

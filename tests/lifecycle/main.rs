@@ -17,6 +17,7 @@ mod mark;
 mod outbox;
 mod plans;
 mod posts;
+mod recorder;
 mod retention;
 mod schedule;
 mod statements;

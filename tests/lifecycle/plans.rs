@@ -1,7 +1,6 @@
 //! How the database finds what is asked of it, when there is much that is not asked for.
 //!
-//! Calls are made on a database of many runs, and every statement that they send is written down (sqlx tells each to
-//! `tracing`; a span says which call sent it). Then the database is asked how it would carry out each of them: without
+//! Calls are made on a database of many runs, and every statement that they send is written down (`recorder`). Then the database is asked how it would carry out each of them: without
 //! statistics, with good ones, with those of the time when it was a fiftieth, and with those of its first day. A statement
 //! that reads a whole table, or all rows of a company or of a context, or goes through a list for each row of a table, is a
 //! mistake. So that none is forgotten, the statements in the source of the store's jobs are looked for among those that
@@ -10,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -58,87 +57,19 @@ use prepress::store::{Options, Store, sample};
 use serde_json::json;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row, SqliteConnection};
-use tracing::Instrument;
-use tracing::field::{Field, Visit};
-use tracing_subscriber::layer::{Context, SubscriberExt};
-use tracing_subscriber::registry::LookupSpan;
-use tracing_subscriber::{Layer, filter};
 
-use crate::statements;
+use crate::{recorder, statements};
 
 const RUNS: i64 = 100_000;
 const ASSETS: i64 = 20_000;
 const COMPANY: CompanyId = CompanyId(1);
 
-/// What was sent, and by which calls.
-type Sent = BTreeMap<String, BTreeSet<String>>;
-
-static SENT: OnceLock<Arc<Mutex<Sent>>> = OnceLock::new();
-
-/// The statements that were sent, as the source has them.
-static WRITTEN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
-
-/// Writes down the statements that are sent inside a span of this test.
-struct Recorder(Arc<Mutex<Sent>>);
-
-const SPAN: &str = "plans";
-
-struct CallOf(String);
-
-#[derive(Default)]
-struct Texts(BTreeMap<&'static str, String>);
-
-impl Visit for Texts {
-    fn record_debug(&mut self, _: &Field, _: &dyn std::fmt::Debug) {}
-
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.0.insert(field.name(), value.to_owned());
-    }
-}
-
-impl<S: tracing::Subscriber + for<'s> LookupSpan<'s>> Layer<S> for Recorder {
-    fn on_new_span(&self, attributes: &tracing::span::Attributes<'_>, id: &tracing::Id, context: Context<'_, S>) {
-        let mut texts = Texts::default();
-        attributes.record(&mut texts);
-        if let (Some(span), Some(call)) = (context.span(id), texts.0.remove("call")) {
-            span.extensions_mut().insert(CallOf(call));
-        }
-    }
-
-    fn on_event(&self, event: &tracing::Event<'_>, context: Context<'_, S>) {
-        let calls = context.event_scope(event).into_iter().flatten();
-        let Some(span) = calls.into_iter().find(|span| span.name() == SPAN) else { return };
-        let mut texts = Texts::default();
-        event.record(&mut texts);
-        if let Some(text) = texts.0.remove("text") {
-            WRITTEN.lock().unwrap().insert(text);
-            return;
-        }
-        // A statement of few words is its own summary.
-        let whole = texts.0.remove("db.statement").filter(|sql| !sql.is_empty());
-        let Some(sql) = whole.or_else(|| texts.0.remove("summary")) else { return };
-        let call = span.extensions().get::<CallOf>().map_or_else(String::new, |call| call.0.clone());
-        self.0.lock().unwrap().entry(sql.trim().to_owned()).or_default().insert(call);
-    }
-}
-
 /// Makes a call whose statements are written down.
 async fn call<T>(name: &str, work: impl Future<Output = T>) -> T {
-    work.instrument(tracing::debug_span!("plans", call = name)).await
+    recorder::call(SPAN, name, work).await
 }
 
-fn listen() -> Arc<Mutex<Sent>> {
-    let listen = || {
-        let sent = Arc::new(Mutex::new(Sent::new()));
-        let ours = filter::filter_fn(|told| {
-            told.name() == SPAN || ["sqlx::query", "prepress::store::sql::query"].contains(&told.target())
-        });
-        let subscriber = tracing_subscriber::registry().with(Recorder(sent.clone()).with_filter(ours));
-        tracing::subscriber::set_global_default(subscriber).expect("no other test of this binary listens");
-        sent
-    };
-    SENT.get_or_init(listen).clone()
-}
+const SPAN: &str = "plans";
 
 async fn connect(path: &Path) -> SqliteConnection {
     SqliteConnectOptions::new().filename(path).connect().await.unwrap()
@@ -784,15 +715,13 @@ fn statements_in_source() -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hot_statements_find_what_they_want_in_any_database() {
-    let sent = listen();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("plans.db");
     fixture(&path).await;
     let clock = ManualClock::at(at(3_000_000_000_000));
     make_calls(&path, &clock).await;
 
-    let sent = sent.lock().unwrap().clone();
-    let written = WRITTEN.lock().unwrap().clone();
+    let recorder::Recorded { sent, written } = recorder::recorded(SPAN);
     let all: Vec<String> = written.iter().map(|sql| plain(sql)).collect();
     let forgotten: Vec<String> = statements_in_source()
         .into_iter()
@@ -800,9 +729,7 @@ async fn hot_statements_find_what_they_want_in_any_database() {
         .collect();
     assert_eq!(forgotten, Vec::<String>::new(), "make a call above that sends them, or say in COLD why none need");
 
-    let written: Vec<_> = written.into_iter().map(|text| ("put together".to_owned(), text)).collect();
-    let unread = statements::unread_by_postgresql(&written);
-    assert!(unread.is_empty(), "{} of {}\n\n{}", unread.len(), written.len(), unread.join("\n\n"));
+    statements::assert_read_by_postgresql("sent", written);
 
     let mut problems = Vec::new();
     for statistics in ["none", "good", "old", "first", "tiny", "first, opened", "one, opened"] {

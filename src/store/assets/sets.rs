@@ -105,7 +105,7 @@ async fn as_edited(tx: &mut Transaction, set: AssetId, made: &[Member]) -> Resul
     let given = sql::query(
         "SELECT coalesce(d.given,
                     -- An earlier version noted nothing: what was there when the set was changed last was given.
-                    (SELECT CAST(json_agg(m.id) AS text) FROM ids($2) m STRAIGHT_JOIN asset p ON p.id = m.id
+                    (SELECT json_agg(m.id) FROM ids($2) m STRAIGHT_JOIN asset p ON p.id = m.id
                      WHERE p.created_at <= s.modified_at)) AS given,
                 d.definition IS NOT NULL AS is_defined
          FROM asset s LEFT JOIN set_detail d ON d.set_id = s.id WHERE s.id = $1",

@@ -114,7 +114,7 @@ pub(super) async fn narrowed(
     }
     let mut query = Builder::new("SELECT max(id) FROM (");
     looked_up(&mut query, filter, Route::Span);
-    query.push(")");
+    query.push(") of_span");
     let newest: Option<i64> =
         query.build_scalar().fetch_one(reader).await.map_err(StoreError::doing("look for the newest run of a span"))?;
     let behind = InstanceId(newest.unwrap_or(0) + 1);
@@ -296,7 +296,7 @@ fn of_user(query: &mut Builder, filter: &RunFilter, whose: Whose, account: Accou
         whose.push(query);
         conditions(query, filter, Route::Account);
         ordered(query, filter.order.within(), filter);
-        query.push(")");
+        query.push(") of_user");
     }
     query.push(")");
     ordered(query, filter.order.within(), filter);

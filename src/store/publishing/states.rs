@@ -122,7 +122,7 @@ async fn members_of(
 ) -> Result<HashMap<AssetId, Vec<MemberState>>, StoreError> {
     let rows = sql::query(
         "SELECT s.set_id, s.row, s.col, a.id, a.name, a.asset_type, a.file_name, a.blob, a.bytes, a.width, a.height,
-                a.trash_state, a.making, f.path, a.info, a.parent_id, 1 AS marked, 0 AS forced_seq
+                a.trash_state, a.making, f.path, a.info, a.parent_id, true AS marked, CAST(0 AS bigint) AS forced_seq
          FROM set_member s JOIN asset a ON a.id = s.asset_id JOIN folder f ON f.id = a.folder_id
          WHERE s.set_id IN ids($1) AND a.trash_state = 'NotInTrash'
          ORDER BY s.set_id, s.position",

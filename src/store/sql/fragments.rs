@@ -14,9 +14,11 @@
 //! | `least(x, y)`, `greatest(x, y)` | of values that are not NULL |
 //! | `chr(number)` | the character of a code point |
 //! | `strpos(text, part)` | where a part begins (from 1), or 0 |
+//! | `rfc3339(millis)` | an instant as text, to the millisecond, in UTC |
 //! | `leading_number(text)` | the number that a text begins with, or NULL |
 //! | `json_text(x, 'key')`, `json_int(x, 'key')` | the member of an object in JSON; `json_text(x, 0)` of an array |
-//! | `json_agg(x ORDER BY …)`, `json_build_object(…)`, `json_build_array(…)` | JSON |
+//! | `json_agg(x ORDER BY …)` | a list in JSON, as text: of no rows an empty one |
+//! | `json_build_object(…)`, `json_build_array(…)` | JSON within such a list |
 //!
 //! What the list is bound as is said by [`super::Query::list`] and [`super::Query::rows`].
 

@@ -42,6 +42,9 @@ impl Dialect for Postgres {
             ("unindexed", [value]) => Some(value.clone()),
             ("json_text", [json, key]) => Some(format!("(({}) COLLATE \"C\")", member(json, key))),
             ("json_int", [json, key]) => Some(format!("CAST({} AS bigint)", member(json, key))),
+            ("rfc3339", [millis]) => Some(format!(
+                "to_char(to_timestamp({millis} / 1000.0) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
+            )),
             ("leading_number", [text]) => {
                 const NUMBER: &str = r"'^[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?'";
                 // One that begins like a number and is none is 0, as SQLite has it.
@@ -50,7 +53,7 @@ impl Dialect for Postgres {
                 ))
             }
             // No rows are an empty list, as elsewhere.
-            ("json_agg", [value]) => Some(format!("coalesce(json_agg({value}), '[]')")),
+            ("json_agg", [value]) => Some(format!("CAST(coalesce(json_agg({value}), '[]') AS text)")),
             _ => None,
         }
     }

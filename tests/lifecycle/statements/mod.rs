@@ -2,9 +2,10 @@
 //!
 //! They are written once, in what SQLite and PostgreSQL both read and in the words of `store::sql::fragments`. So that this
 //! stays so, PostgreSQL prepares each: those in the source here, and those that are put together while the program runs
-//! where the calls are made that send them (`plans`).
+//! where calls are made that send them (`put_together`, `lists`, `plans`).
 
 mod postgres;
+mod put_together;
 mod scan;
 
 use std::path::{Path, PathBuf};
@@ -38,6 +39,14 @@ pub fn unread_by_postgresql(statements: &[(String, String)]) -> Vec<String> {
     let refused = server.prepare(&texts);
     wrong.extend(refused.iter().map(|(at, said)| format!("{}: {said}\n{}", expanded[*at].0, texts[*at])));
     wrong
+}
+
+/// Statements as the source has them, each under the name that they have in common.
+pub fn assert_read_by_postgresql(name: &str, statements: impl IntoIterator<Item = String>) {
+    let statements: Vec<(String, String)> = statements.into_iter().map(|text| (name.to_owned(), text)).collect();
+    assert!(!statements.is_empty(), "nothing was sent");
+    let wrong = unread_by_postgresql(&statements);
+    assert!(wrong.is_empty(), "{} of {}\n\n{}", wrong.len(), statements.len(), wrong.join("\n\n"));
 }
 
 #[test]

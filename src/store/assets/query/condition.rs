@@ -24,9 +24,12 @@ impl Query {
         Self { condition: " WHERE a.company_id = $1".to_owned(), arguments: vec![Argument::Integer(company.0)] }
     }
 
-    /// Of assets whose numbers are known: behind a plus no index of the company is looked up.
+    /// Of assets whose numbers are known: no index of the company is looked up.
     pub fn by_number(company: CompanyId) -> Self {
-        Self { condition: " WHERE +a.company_id = $1".to_owned(), arguments: vec![Argument::Integer(company.0)] }
+        Self {
+            condition: " WHERE unindexed(a.company_id) = $1".to_owned(),
+            arguments: vec![Argument::Integer(company.0)],
+        }
     }
 
     pub fn bind(&mut self, value: Argument) -> String {
@@ -156,9 +159,12 @@ impl Query {
         let value = self.bind(Argument::Text(value.to_owned()));
         match op {
             TextOp::Equals | TextOp::NotEquals => format!("{not}({column} = {value})"),
-            TextOp::Contains | TextOp::NotContains => format!("{not}(instr({column}, {value}) > 0)"),
+            TextOp::Contains | TextOp::NotContains => format!("{not}(strpos({column}, {value}) > 0)"),
             TextOp::StartsWith => format!("(substr({column}, 1, length({value})) = {value})"),
-            TextOp::EndsWith => format!("({value} = '' OR substr({column}, -length({value})) = {value})"),
+            TextOp::EndsWith => format!(
+                "(length({column}) >= length({value})
+                  AND substr({column}, length({column}) - length({value}) + 1) = {value})"
+            ),
         }
     }
 
@@ -228,8 +234,8 @@ impl TextField {
                 "(SELECT c.root_path || '/' FROM company c WHERE c.id = a.company_id) \
                  || CASE f.path WHEN '' THEN '' ELSE f.path || '/' END"
             }
-            Self::Created => "strftime('%Y-%m-%dT%H:%M:%fZ', a.created_at / 1000.0, 'unixepoch')",
-            Self::Modified => "strftime('%Y-%m-%dT%H:%M:%fZ', a.modified_at / 1000.0, 'unixepoch')",
+            Self::Created => "rfc3339(a.created_at)",
+            Self::Modified => "rfc3339(a.modified_at)",
             Self::CreateUser => "coalesce(cu.email, '')",
             Self::LastModifyUser => "coalesce(mu.email, '')",
         }

@@ -30,6 +30,7 @@ impl Dialect for Sqlite {
             ("chr", [number]) => Some(format!("char({number})")),
             ("strpos", _) => Some(format!("instr({})", all())),
             ("json_text" | "json_int", [json, key]) => Some(format!("{json} ->> {key}")),
+            ("rfc3339", [millis]) => Some(format!("strftime('%Y-%m-%dT%H:%M:%fZ', {millis} / 1000.0, 'unixepoch')")),
             ("leading_number", [text]) => {
                 Some(format!("CASE WHEN {text} GLOB '[-+.0-9]*' THEN CAST({text} AS REAL) END"))
             }
