@@ -586,6 +586,82 @@ async fn a_document_that_is_there_gets_the_pages_that_a_stopped_job_left_out() {
     assert_eq!((done.counters.duplicate, done.counters.warning, done.counters.error), (1, 0, 0), "{}", done.text());
 }
 
+/// An upload that has ended with a document still has others to do. What a later job leaves out of that document is made as well.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_left_out_beside_a_job_that_is_done_with_the_document_is_made() {
+    let world = World::with(|settings| settings.media.memory = Some("64 MiB".parse().unwrap())).await;
+    let words: Vec<String> = (1..=20).map(|number| format!("page{number}")).collect();
+    let large: Vec<PageOf> =
+        words.iter().map(|word| PageOf { size: (600, 600), ..page(&text(word, 20, 100)) }).collect();
+    world.put("in/book.pdf", &pdf(&large));
+    let order = |resolution: u32| {
+        let mut order = directory("in");
+        order["pdfOptions"] = json!({ "process": "Rasterize", "resolution": resolution });
+        order
+    };
+    let pages =
+        async || world.query("SELECT count(*) FROM asset WHERE part LIKE 'page:%'").await[0][0].as_i64().unwrap();
+    // All of them are too large for it. It has not ended.
+    world.submit(UPLOAD, order(1200)).await;
+    let first = world.claim().await;
+    let context = world.context(&first, CancellationToken::new());
+    let result = world.registry().executor(&first.spec).run(&context).await;
+    assert_eq!(
+        (pages().await, world.query("SELECT parts_ended FROM asset WHERE name = 'book'").await),
+        (0, vec![vec![json!(1)]])
+    );
+
+    let book = crate::publish::asset(&world, "book").await;
+    let rip = json!({ "pdfHandleArray": [format!("a|{book}")], "emailSetting": "None",
+                      "pdfOptions": { "process": "Rasterize", "resolution": 36 } });
+    world.submit(JobKind::RipPdfs, rip).await;
+    let second = world.claim().await;
+    let stop = CancellationToken::new();
+    let context = world.context(&second, stop.clone());
+    let executor = world.registry().executor(&second.spec);
+    let watch = async {
+        while pages().await == 0 {}
+        stop.cancel();
+    };
+    let (stopped, ()) = tokio::join!(executor.run(&context), watch);
+    assert_eq!(stopped, Err(Failure::Interrupted));
+    world.finish(second.fence, Err(Failure::Interrupted), 1).await;
+    world.finish(first.fence, result, 1).await;
+    let drawn = pages().await;
+    assert!((1..20).contains(&drawn), "{drawn}");
+
+    let again = world.run(UPLOAD, order(36)).await.succeeded();
+    assert_eq!(pages().await, 20, "{}", again.text());
+    assert_eq!(again.counters.part, 20 - drawn, "{}", again.text());
+}
+
+/// The pages of an earlier file of a document lie in the trash. Who orders pages of what is there now hears that there are none.
+#[tokio::test]
+async fn pages_of_an_earlier_file_are_no_pages_of_a_document() {
+    let world = World::new().await;
+    let order = |overwrite: bool, pages: bool| {
+        let mut order = directory("in");
+        order["overwrite"] = json!(overwrite);
+        if pages {
+            order["pdfOptions"] = json!({ "process": "Rasterize", "resolution": 36 });
+        }
+        order
+    };
+    world.put("in/book.pdf", &booklet(&["a", "b", "c"], &[]));
+    world.run(UPLOAD, order(false, true)).await.succeeded();
+    world.put("in/book.pdf", &booklet(&["d", "e"], &[]));
+    world.run(UPLOAD, order(true, false)).await.succeeded();
+    let there = "SELECT count(*) FROM asset WHERE part LIKE 'page:%' AND trash_state = 'NotInTrash'";
+    assert_eq!(world.query(there).await, [[json!(0)]]);
+    let again = world.run(UPLOAD, order(false, true)).await.succeeded();
+    assert!(
+        again.text().contains("book has none of the pages or renditions that the order asks for"),
+        "{}",
+        again.text()
+    );
+    assert_eq!((again.counters.duplicate, again.counters.warning), (1, 1), "{}", again.text());
+}
+
 /// Shares of the memory are for pages as most are. One that takes more than its share waits until it has all of the memory.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_page_that_takes_more_than_its_share_has_all_of_the_memory() {

@@ -691,24 +691,10 @@ fn plain(sql: &str) -> String {
 
 /// The statements in the source of the store's jobs.
 fn statements_in_source() -> Vec<String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store");
-    let mut files: Vec<_> =
-        std::fs::read_dir(folder.join("jobs")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.push(folder.join("overview.rs"));
-    let mut found = Vec::new();
-    for file in files {
-        let text = std::fs::read_to_string(&file).unwrap();
-        let text = text.split("#[cfg(test)]").next().unwrap();
-        let code: String =
-            text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
-        let code = code.replace("\\\"", "'");
-        for literal in code.split('"').skip(1).step_by(2) {
-            let literal = plain(literal);
-            if ["SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH "].iter().any(|verb| literal.starts_with(verb)) {
-                found.push(literal);
-            }
-        }
-    }
+    let of_jobs =
+        |path: &Path| path.components().any(|part| part.as_os_str() == "jobs") || path.ends_with("overview.rs");
+    let found = statements::in_source().into_iter().filter(|statement| of_jobs(&statement.file));
+    let found: Vec<String> = found.map(|statement| plain(&statement.text)).collect();
     assert!(found.len() > 60, "the source is not written as it was: {}", found.len());
     found
 }

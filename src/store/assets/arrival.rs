@@ -281,7 +281,9 @@ async fn kin(connection: &mut Connection, company: CompanyId, name: &str) -> Res
     let rows = sql::query(
         "SELECT a.id, a.name, f.path, a.file_name, a.trash_state, a.blob, a.bytes, a.making, a.source_path, a.source_run,
                 coalesce(a.source_at, a.created_at) AS since, a.parts_run, a.parts_ended,
-                EXISTS (SELECT 1 FROM asset p WHERE p.parent_id = a.id AND p.trash_state <> 'InEmptiedTrash') AS has_parts
+                -- What an earlier master had lies in the trash, and is none of this one.
+                EXISTS (SELECT 1 FROM asset p WHERE p.parent_id = a.id AND p.made_of = a.blob
+                        AND p.trash_state <> 'InEmptiedTrash') AS has_parts
          FROM (SELECT id FROM asset WHERE company_id = $1 AND name = $2
                UNION ALL
                SELECT id FROM asset WHERE company_id = $1 AND arrived_as = $2) k

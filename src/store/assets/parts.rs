@@ -426,7 +426,8 @@ pub(in crate::store) async fn take_over(
     .map_err(StoreError::doing("note who goes on with the parts of an asset"))
 }
 
-/// Notes that a run is at the parts of this master, unless another is that has not ended.
+/// Notes that a run is at the parts of this master, unless another is: one that has made all that it was to make of it is not, whatever
+/// else it still does.
 pub(in crate::store) async fn note_begun(
     tx: &mut Transaction,
     asset: AssetId,
@@ -435,7 +436,8 @@ pub(in crate::store) async fn note_begun(
 ) -> Result<(), StoreError> {
     sql::query(
         "UPDATE asset SET parts_run = $3, parts_ended = 0 WHERE id = $1 AND blob = $2
-         AND NOT EXISTS (SELECT 1 FROM instance i WHERE i.id = asset.parts_run AND i.id <> $3 AND i.state <> 'Done')",
+         AND (parts_ended = 1
+              OR NOT EXISTS (SELECT 1 FROM instance i WHERE i.id = asset.parts_run AND i.id <> $3 AND i.state <> 'Done'))",
     )
     .bind(asset.0)
     .bind(blob)

@@ -19,6 +19,11 @@ fn here(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
+/// All statements of the store, and pieces of those that are put together.
+pub fn in_source() -> Vec<scan::Statement> {
+    scan::statements(&here("src/store"), &here("src/store/sql"))
+}
+
 /// What is wrong with any of `statements`, each of which has a name.
 pub fn unread_by_postgresql(statements: &[(String, String)]) -> Vec<String> {
     let server = Postgres::start(&here("migrations/postgres/0001_schema.sql"));
@@ -51,8 +56,7 @@ pub fn assert_read_by_postgresql(name: &str, statements: impl IntoIterator<Item 
 
 #[test]
 fn every_statement_is_read_by_postgresql() {
-    let statements = scan::statements(&here("src/store"), &here("src/store/sql"));
-    let (pieces, whole): (Vec<_>, Vec<_>) = statements.into_iter().partition(|statement| statement.is_piece);
+    let (pieces, whole): (Vec<_>, Vec<_>) = in_source().into_iter().partition(|statement| statement.is_piece);
     assert!(whole.len() > 350, "the source is not written as it was: {} statements", whole.len());
     assert!(pieces.len() < 40, "{} are put together", pieces.len());
     let whole: Vec<(String, String)> = whole
