@@ -330,7 +330,7 @@ async fn control(services: &Services, member: &Caller) {
     while call("stopper", services.store().carry_out_stop_orders(at(3_000_000_000_000))).await.unwrap() {}
 }
 
-/// A job with more runs than one transaction stops.
+/// A job with more runs than one transaction stops, and old runs whose files were posted.
 async fn pile_up(path: &Path) {
     let mut connection = connect(path).await;
     for sql in [
@@ -341,6 +341,8 @@ async fn pile_up(path: &Path) {
          WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 600)
          SELECT (SELECT max(id) FROM instance) + n, id, 1, kind, name, name || n, 'WaitingCoordinator', 0, 0, 0, 1
          FROM n, job WHERE name = 'Piled up'",
+        "INSERT INTO posted_file (instance_id, number, path, blob, bytes, posted_at)
+         SELECT id, 1, 'in/shoe.jpg', 'blob1', 1000, 0 FROM instance ORDER BY id LIMIT 9",
     ] {
         sqlx::query(sql).execute(&mut connection).await.unwrap();
     }

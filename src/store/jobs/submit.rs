@@ -83,7 +83,6 @@ pub enum SubmitError {
     Store(#[from] StoreError),
 }
 
-/// Inserts all of `jobs` that may be inserted. An error means that none was.
 impl Store {
     /// Writes a job, with its first run when it is due at once, and answers after the commit.
     pub async fn submit(&self, job: NewJob) -> Result<Submitted, SubmitError> {
@@ -109,6 +108,7 @@ impl Bulk for NewJob {
     }
 }
 
+/// Inserts all of `jobs` that may be inserted. An error means that none was.
 pub(super) async fn insert(
     tx: &mut Transaction,
     jobs: &[NewJob],
