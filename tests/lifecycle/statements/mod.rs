@@ -48,7 +48,10 @@ pub fn unread_by_postgresql(statements: &[(String, String)]) -> Vec<String> {
 
 /// Statements as the source has them, each under the name that they have in common.
 pub fn assert_read_by_postgresql(name: &str, statements: impl IntoIterator<Item = String>) {
-    let statements: Vec<(String, String)> = statements.into_iter().map(|text| (name.to_owned(), text)).collect();
+    // Those about transactions cannot be prepared.
+    let of_rows = |text: &String| scan::VERBS.iter().any(|verb| text.trim_start().starts_with(verb));
+    let statements = statements.into_iter().filter(of_rows).map(|text| (name.to_owned(), text));
+    let statements: Vec<(String, String)> = statements.collect();
     assert!(!statements.is_empty(), "nothing was sent");
     let wrong = unread_by_postgresql(&statements);
     assert!(wrong.is_empty(), "{} of {}\n\n{}", wrong.len(), statements.len(), wrong.join("\n\n"));

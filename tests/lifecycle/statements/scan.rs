@@ -138,7 +138,8 @@ struct Found<'m> {
     is_piece: bool,
 }
 
-const VERBS: [&str; 5] = ["SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH "];
+/// What statements begin with that read or write rows.
+pub const VERBS: [&str; 5] = ["SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH "];
 
 impl Found<'_> {
     fn text(&self, expression: &Expr) -> Option<String> {
