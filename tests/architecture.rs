@@ -257,6 +257,9 @@ fn each_outside_thing_is_named_in_one_place() {
 fn tests_look_at_the_database_through_one_door() {
     let doors = [
         "tests/support/database.rs",
+        // What is sent to the database is heard of by the name of who sends it.
+        "tests/lifecycle/recorder.rs",
+        // Plans of one database, and migrations of it.
         "tests/lifecycle/plans.rs",
         "tests/lifecycle/upgrade.rs",
         "tests/architecture.rs",
