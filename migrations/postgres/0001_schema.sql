@@ -472,6 +472,7 @@ CREATE TABLE asset (
     made_of     text COLLATE "C",                               -- the master of the parent that it was made from; NULL: uploaded, or not noted
     parts_run   bigint,                                         -- the run that was last to make its pages, layers or renditions; NULL: none was
     parts_ended bigint           NOT NULL DEFAULT 0,            -- 1: parts_run came to their end
+    part_recipe text COLLATE "C",                               -- how it was made since parts of its parent were ordered last; NULL: before, or not noted
     UNIQUE (company_id, name)
 );
 CREATE INDEX asset_by_change ON asset(company_id, change_seq);

@@ -9,7 +9,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::archive::{self, Archive};
 use super::context::ROUNDS;
 use super::pictures::{self, Ready, Unmade};
-use super::process::{self, Parts, Processing, Subject};
+use super::process::{self, Ordered, Parts, Processing, Subject};
 use super::{Bytes, Context, Failure, Item, Workshop, reason};
 use crate::assets::blobs::{Blob, BlobError, Blobs};
 use crate::model::asset::AssetType;
@@ -23,6 +23,7 @@ use crate::model::overwrite::{Claim, Kin, Made, OverwriteMode, SameName, Verdict
 use crate::model::source::{Siblings, SourceName};
 use crate::store::assets::arrival::{Arrival, Filed};
 use crate::store::assets::metadata::Brought;
+use crate::store::assets::parts::Order;
 use crate::store::effect::{Applied, Effect};
 use crate::store::jobs::attempt::{ItemReport, REFUSED};
 use crate::store::pictures::KnownAsset;
@@ -258,7 +259,7 @@ impl Filing {
         let effect = match asset.made {
             // By what it is, not by what it is called: that it has parts was found out so, too.
             Made::Unfinished if self.goes_on(asset).await? => {
-                Effect::GoOn { asset: asset.id, run: context.run.fence.instance }
+                Effect::GoOn(Order { parent: asset.id, blob: asset.blob.clone(), run: context.run.fence.instance })
             }
             Made::Nothing | Made::Unfinished | Made::All => Effect::Nothing,
         };
@@ -277,7 +278,9 @@ impl Filing {
             ItemReport { result, counters, lines, ..ItemReport::default() }
         };
         match context.commit(Item(key.clone()), effect, report).await? {
-            Some(Applied::GoesOn(true)) => self.make_parts(context, asset.id, (&asset.blob, true), &key).await,
+            Some(Applied::GoesOn(true)) => {
+                self.make_parts(context, asset.id, (&asset.blob, Ordered::ByAnother), &key).await
+            }
             _ => Ok(()),
         }
     }
@@ -296,10 +299,10 @@ impl Filing {
         &self,
         context: &Context,
         asset: AssetId,
-        (blob, keeps): (&str, bool),
+        (blob, ordered): (&str, Ordered),
         key: &str,
     ) -> Result<(), Failure> {
-        let filed = process::Filed { asset, blob: Some(blob), keeps };
+        let filed = process::Filed { asset, blob: Some(blob), ordered };
         self.processing.make_parts(context, &self.workshop, filed, key).await
     }
 
@@ -315,10 +318,10 @@ impl Filing {
                     if process::parts_of(format) == Parts::None {
                         return Ok(());
                     }
-                    return self.make_parts(context, filed.asset(), (&blob.id, false), &key).await;
+                    return self.make_parts(context, filed.asset(), (&blob.id, Ordered::WithMaster), &key).await;
                 }
                 Some(Applied::Filed(Filed::Duplicate { asset, goes_on: true })) => {
-                    return self.make_parts(context, asset.id, (&asset.blob, true), &key).await;
+                    return self.make_parts(context, asset.id, (&asset.blob, Ordered::ByAnother), &key).await;
                 }
                 _ => return Ok(()),
             }
@@ -445,7 +448,7 @@ fn duplicate(incoming: &Incoming, asset: &Kin, is_asked: bool, goes_on: bool) ->
             Message::new("renditions-unfinished").with("asset", name.clone()),
         ));
     }
-    if asset.made == Made::Nothing && is_asked && process::always_has_parts(&incoming.name.extension) {
+    if asset.made == Made::Nothing && is_asked && process::is_asked_by_kind(&incoming.name.extension) {
         let message = Message::new("duplicate-without-parts").with("file", shown).with("asset", name.clone());
         lines.push(LogLine::new(LogType::UploadWarning, message));
     }
@@ -560,7 +563,8 @@ impl Told {
         counters.warning = warnings_among(&lines);
         let mut result = self.incoming.stamp;
         if filed.is_master() {
-            process::note_parent(&mut result, filed.asset(), &self.ready.master.blob, self.ready.format);
+            let Ready { master, format, .. } = &self.ready;
+            process::note_parent(&mut result, (filed.asset(), &master.blob, *format), Ordered::WithMaster);
         }
         if let Filed::Duplicate { asset, goes_on: true } = filed {
             process::note_unfinished(&mut result, asset);

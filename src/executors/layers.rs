@@ -79,6 +79,15 @@ pub fn prefixes(options: &ProcessingOptions) -> &'static [&'static str] {
     if Plan::of(options).is_some() { &["layer:", "template"] } else { &[] }
 }
 
+/// How layers are made, as far as the options say.
+pub fn recipe(options: &ProcessingOptions) -> String {
+    Plan::of(options).map_or_else(String::new, |plan| {
+        let Plan { naming: _, anchor, template: _, text, extended } = plan;
+        let made = json!(Making::asked(options, None));
+        format!("anchor {}, text {text}, extended {extended}, {made}", anchor.as_str())
+    })
+}
+
 /// Makes what the options ask of a Photoshop file that has been filed.
 pub async fn make_layers(
     context: &Context,
@@ -266,7 +275,7 @@ impl Work<'_> {
         let Drawn { made, gives_up_crop, .. } = drawn;
         let (company, planned) = (part.company, part.folder.as_deref());
         let FileName { stem: wanted, extension, .. } = part.name.clone();
-        let folder = self.context.reads().folder_of_part(company, part.parent, key, planned).await?;
+        let folder = self.context.reads().folder_of_part(company, part.origin.order.parent, key, planned).await?;
         let text = self.words(layer, &made);
         let Made { derived, notes, .. } = made;
         let effect = Effect::Page { part: Box::new(part), derived, text: Box::new(text) };
@@ -305,9 +314,7 @@ impl Work<'_> {
         let facts = LayerFacts { cut: made.cut, ..self.facts(layer, found) };
         Part {
             company: self.context.run.company,
-            parent: self.parent.asset,
-            parent_blob: self.parent.blob.clone(),
-            key: key.to_owned(),
+            origin: self.parent.origin(self.context, key),
             name: self.name(layer),
             folder: (self.plan.naming == LayerNaming::Folders).then(|| self.folder(layer)),
             master: Master {
@@ -386,7 +393,7 @@ impl Work<'_> {
     }
 
     async fn commit_end_of_layers(&self, keys: Vec<String>) -> Result<Option<Applied>, Failure> {
-        let effect = self.parent.keep(self.context.run.company, "layer:", keys);
+        let effect = self.parent.keep(self.context, "layer:", keys);
         let parent = self.parent.clone();
         let report = move |applied: &Applied| process::report_of_parts(&parent, applied);
         self.parent.commit(self.context, "layers", effect, report).await
@@ -403,7 +410,7 @@ impl Work<'_> {
                 folder: self.parent.folder.clone(),
                 name: wanted.clone(),
                 set_type: AssetType::Template,
-                made_from: Some(self.parent.origin(KEY)),
+                made_from: Some(self.parent.origin(self.context, KEY)),
                 pixels: Some((found.width, found.height)),
                 members: layers.into_iter().map(Member::of).collect(),
                 marking: self.processing.marking,
@@ -411,7 +418,7 @@ impl Work<'_> {
                 at: self.context.clock.now(),
             }))
         } else {
-            self.parent.keep(company, KEY, Vec::new())
+            self.parent.without_set(self.context, KEY)
         };
         let folder = self.context.reads().folder_of_part(company, parent, KEY, None).await?;
         let parent = self.parent.clone();

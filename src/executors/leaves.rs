@@ -26,6 +26,7 @@ use crate::media::child::borrowed;
 use crate::media::errand::CountPages;
 use crate::model::asset::AssetType;
 use crate::model::id::AssetId;
+use crate::model::job::ProcessingOptions;
 use crate::model::log::{LogLine, LogType, Message};
 use crate::model::making::{Crop, Making};
 use crate::model::name::FileName;
@@ -45,6 +46,11 @@ pub fn prefixes(pages: TiffPages) -> &'static [&'static str] {
         TiffPages::First => &[],
         TiffPages::All => &["page:"],
     }
+}
+
+/// How pages are made, as far as the options say.
+pub fn recipe(options: &ProcessingOptions) -> String {
+    json!(Making::asked(options, None)).to_string()
 }
 
 /// Makes what the configuration asks of a TIFF that has been filed.
@@ -95,7 +101,10 @@ impl Work<'_> {
     async fn make(&self, done: &BTreeMap<String, Value>) -> Result<ControlFlow<(), Vec<LogLine>>, Unmade> {
         let PagesFound { count, is_whole } = self.count().await?;
         let keys: Vec<String> = (2..=count).map(key).collect();
-        self.parent.found_parts(self.context, count.saturating_sub(1).saturating_add(ITEMS_BESIDE)).await?;
+        let found = self.parent.found_parts(self.context, count.saturating_sub(1).saturating_add(ITEMS_BESIDE)).await?;
+        if process::unless_passed(&found).is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
         let missing: Vec<u32> = (2..=count).filter(|page| !done.contains_key(&key(*page))).collect();
         let mut drawn = stream::iter(missing)
             .take_while(|_| std::future::ready(!self.context.stop_token().is_cancelled()))
@@ -178,7 +187,7 @@ impl Work<'_> {
     async fn commit_page(&self, page: u32, drawn: Drawn) -> Result<Option<Applied>, Failure> {
         let key = key(page);
         let part = self.part(page, &drawn);
-        let folder = self.context.reads().folder_of_part(part.company, part.parent, &key, None).await?;
+        let folder = self.context.reads().folder_of_part(part.company, self.parent.asset, &key, None).await?;
         let FileName { stem: wanted, extension, .. } = part.name.clone();
         let kept = drawn.making.crop_given_up(&self.processing.options).map(|_| Message::new("reason-crop-kept"));
         let notes: Vec<Message> = drawn.made.notes.iter().map(reason::other).chain(kept).collect();
@@ -214,13 +223,11 @@ impl Work<'_> {
     }
 
     fn part(&self, page: u32, Drawn { made, making, built_on }: &Drawn) -> Part {
-        let Parent { asset, blob, bytes, name, file_name, .. } = self.parent;
+        let Parent { blob, bytes, name, file_name, .. } = self.parent;
         let extension = file_name.rsplit_once('.').map(|(_, end)| end.to_owned()).unwrap_or_default();
         Part {
             company: self.context.run.company,
-            parent: *asset,
-            parent_blob: blob.clone(),
-            key: key(page),
+            origin: self.parent.origin(self.context, &key(page)),
             name: FileName { stem: format!("{name}-{page}"), extension, changed: false },
             folder: None,
             master: Master {
@@ -239,7 +246,7 @@ impl Work<'_> {
     }
 
     async fn commit_end_of_pages(&self, keys: Vec<String>) -> Result<Option<Applied>, Failure> {
-        let effect = self.parent.keep(self.context.run.company, "page:", keys);
+        let effect = self.parent.keep(self.context, "page:", keys);
         let parent = self.parent.clone();
         let report = move |applied: &Applied| process::report_of_parts(&parent, applied);
         self.parent.commit(self.context, "pages", effect, report).await

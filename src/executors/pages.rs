@@ -132,6 +132,14 @@ pub fn prefixes(format: Format, options: &ProcessingOptions) -> &'static [&'stat
     }
 }
 
+/// How pages are made of such a document, as far as the options say.
+pub fn recipe(format: Format, options: &ProcessingOptions) -> String {
+    Plan::of(format, options).map_or_else(String::new, |plan| {
+        let Plan { process: _, resolution, colorspace, alpha, catalog: _, words, links } = plan;
+        format!("{resolution} dpi, {}, alpha {alpha}, words {words}, links {links}", colorspace.as_str())
+    })
+}
+
 /// What the options ask of such a document, if anything.
 pub fn asked(format: Format, options: &ProcessingOptions) -> Option<PageProcess> {
     Plan::of(format, options).map(|plan| plan.process)
@@ -305,7 +313,10 @@ impl Work<'_> {
         if self.plan.process == PageProcess::Thumbnail {
             return self.make_thumbnail(&document).await;
         }
-        self.parent.found_parts(self.context, document.count.found.saturating_add(ITEMS_BESIDE)).await?;
+        let items = document.count.found.saturating_add(ITEMS_BESIDE);
+        if process::unless_passed(&self.parent.found_parts(self.context, items).await?).is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
         let keys: Vec<String> = (1..=self.claimed(&document)).map(|page| format!("page:{page}")).collect();
         let (mut pages, mut fonts) = (pages_of(done), fonts_of(done));
         let mut is_drawn = done.values().any(|result| result.get(FONTS).is_some());
@@ -534,9 +545,7 @@ impl Work<'_> {
         let extension = self.parent.file_name.rsplit_once('.').map(|(_, end)| end.to_owned()).unwrap_or_default();
         Part {
             company: self.context.run.company,
-            parent: self.parent.asset,
-            parent_blob: self.parent.blob.clone(),
-            key,
+            origin: self.parent.origin(self.context, &key),
             name: FileName { stem: format!("{}-{page}", self.parent.name), extension, changed: false },
             folder: None,
             master: Master {
@@ -606,7 +615,7 @@ impl Work<'_> {
         keys: Vec<String>,
         keeps: bool,
     ) -> Result<Option<Applied>, Failure> {
-        let effect = self.parent.keep(self.context.run.company, "page:", keys);
+        let effect = self.parent.keep(self.context, "page:", keys);
         let mut lines = Vec::new();
         if !fonts.not_embedded.is_empty() {
             let message = Message::new("upload-warning")
@@ -641,7 +650,7 @@ impl Work<'_> {
                 folder: self.parent.folder.clone(),
                 name: wanted.clone(),
                 set_type: AssetType::Catalog,
-                made_from: Some(self.parent.origin(KEY)),
+                made_from: Some(self.parent.origin(self.context, KEY)),
                 pixels: None,
                 members,
                 marking: self.marking,
@@ -649,7 +658,7 @@ impl Work<'_> {
                 at: self.context.clock.now(),
             }))
         } else {
-            self.parent.keep(company, KEY, Vec::new())
+            self.parent.without_set(self.context, KEY)
         };
         let parent = self.parent.clone();
         let is_too_small = self.plan.catalog && count <= 1 && undrawn > 0 && document.count.found > 1;

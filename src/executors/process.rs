@@ -31,7 +31,7 @@ use crate::media::pdf::{self, OpenError, PageCount, PdfError};
 use crate::media::{Family, Format, Nothing};
 use crate::model::asset::AssetType;
 use crate::model::handle;
-use crate::model::id::{AssetId, CompanyId};
+use crate::model::id::AssetId;
 use crate::model::job::{PageProcess, ProcessingOptions};
 use crate::model::log::{FileType, LogLine, LogType, Message};
 use crate::model::making::Making;
@@ -41,8 +41,8 @@ use crate::model::outcome::Counters;
 use crate::model::overwrite::Kin;
 use crate::store::assets::arrival;
 use crate::store::assets::marking::{Follows, Marking};
-use crate::store::assets::parts::PartsGone;
-use crate::store::assets::sets::{Gathered, Origin};
+use crate::store::assets::parts::{Order, Origin, PartsGone};
+use crate::store::assets::sets::Gathered;
 use crate::store::effect::{Applied, Effect};
 use crate::store::jobs::attempt::ItemReport;
 use crate::store::pictures::KnownAsset;
@@ -296,6 +296,17 @@ pub fn brings_forth(format: Format, processing: &Processing) -> &'static [&'stat
     }
 }
 
+/// How the parts of a master are made, as far as the options say: two orders that say the same make the same of it.
+pub fn recipe_of_parts(format: Format, processing: &Processing) -> String {
+    let options = &processing.options;
+    match parts_of(format) {
+        Parts::Pages => pages::recipe(format, options),
+        Parts::Leaves => leaves::recipe(options),
+        Parts::Layers => layers::recipe(options),
+        Parts::Renditions | Parts::None => String::new(),
+    }
+}
+
 /// The line about a part that got a number because its name was taken.
 pub fn numbered(file: &str, wanted: &str, filed: &arrival::Filed) -> Option<Message> {
     let arrival::Filed::AddedWithNumber { name, .. } = filed else { return None };
@@ -369,11 +380,11 @@ pub fn report_of_parts(parent: &Parent, applied: &Applied) -> ItemReport {
     report
 }
 
-/// Breaks off where somebody has given the asset another master meanwhile, or put it in the trash: then nothing more is made of this
-/// one.
+/// Breaks off where somebody has given the asset another master meanwhile, or put it in the trash, or another run has begun with its
+/// parts: then nothing more is made by this one.
 pub const fn unless_passed(applied: &Option<Applied>) -> ControlFlow<()> {
     match applied {
-        Some(Applied::Outdated(_) | Applied::Withdrawn { .. }) => ControlFlow::Break(()),
+        Some(Applied::Outdated(_) | Applied::Superseded(_) | Applied::Withdrawn { .. }) => ControlFlow::Break(()),
         _ => ControlFlow::Continue(()),
     }
 }
@@ -401,6 +412,7 @@ pub fn is_over(done: &BTreeMap<String, Value>) -> bool {
 fn passed(applied: &Applied, file: &str, asset: &str) -> Option<Vec<Message>> {
     match applied {
         Applied::Outdated(_) => Some(vec![outdated(file)]),
+        Applied::Superseded(_) => Some(vec![Message::new("parts-superseded").with("file", file)]),
         Applied::Withdrawn { parts_gone, .. } => {
             let gone = (*parts_gone > 0).then(|| parts_of_earlier_gone(asset, *parts_gone));
             Some([Message::new("parts-withdrawn").with("file", file)].into_iter().chain(gone).collect())
@@ -439,8 +451,20 @@ pub struct Parent {
     pub bytes: u64,
     pub blob: String,
     pub format: Format,
-    /// What is there of it stays as it is.
-    pub keeps: bool,
+    pub ordered: Ordered,
+    /// How its parts are made, as far as the options say.
+    pub recipe: String,
+}
+
+/// When the parts of a master were ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ordered {
+    /// They are when the run begins with them.
+    Now,
+    /// When it was filed.
+    WithMaster,
+    /// By another run, which has left some out: those that were made for it in the same way stay as they are.
+    ByAnother,
 }
 
 /// An asset whose parts are to be made.
@@ -449,21 +473,26 @@ pub struct Filed<'a> {
     pub asset: AssetId,
     /// The master that was filed; an earlier version of the program did not note that.
     pub blob: Option<&'a str>,
-    /// Only what is not there is to be made.
-    pub keeps: bool,
+    pub ordered: Ordered,
 }
 
 impl Parent {
     /// Its items that are done, and what need not be made because it is there.
     pub async fn done(&self, context: &Context) -> Result<BTreeMap<String, Value>, Failure> {
         let mut done = context.done_below(&self.prefix).await?;
-        if self.keeps {
-            let made = context.reads().parts_made_of(context.run.company, self.asset, &self.blob).await?;
+        if self.goes_on() {
+            let company = context.run.company;
+            let made = context.reads().parts_made_so(company, self.asset, &self.blob, &self.recipe).await?;
             for (key, asset) in made {
                 done.entry(key).or_insert_with(|| json!({ "asset": asset }));
             }
         }
         Ok(done)
+    }
+
+    /// Whether it goes on with what another run has left out.
+    pub fn goes_on(&self) -> bool {
+        self.ordered == Ordered::ByAnother
     }
 
     /// Of lines about it.
@@ -502,34 +531,40 @@ impl Parent {
 
     /// Says how many items there are of its parts, beside this one, before the first of them is made: so that a run does not look as
     /// good as done.
-    pub async fn found_parts(&self, context: &Context, items: u32) -> Result<(), Failure> {
+    pub async fn found_parts(&self, context: &Context, items: u32) -> Result<Option<Applied>, Failure> {
         let report = ItemReport { more_items: items.saturating_add(1), ..ItemReport::default() };
-        self.commit(context, "parts", self.begin(context), move |_| report).await?;
-        Ok(())
+        self.commit(context, "parts", self.begin(context), move |_| report).await
     }
 
     /// All that was ordered of it is made, or is never made.
     pub async fn end(&self, context: &Context, report: ItemReport) -> Result<(), Failure> {
-        let run = context.run.fence.instance;
-        let effect = Effect::PartsMade { parent: self.asset, parent_blob: self.blob.clone(), run };
-        self.commit(context, END, effect, move |_| report).await?;
+        self.commit(context, END, Effect::PartsMade(self.order(context)), move |_| report).await?;
         Ok(())
     }
 
     /// Notes that the run is at its parts, with what is known of them.
     pub fn begin(&self, context: &Context) -> Effect {
-        let run = context.run.fence.instance;
-        Effect::PartsBegun { parent: self.asset, parent_blob: self.blob.clone(), run }
+        let is_placed = self.ordered != Ordered::Now;
+        Effect::BeginParts { company: context.run.company, order: self.order(context), is_placed }
     }
 
     /// Parts whose keys begin so are these and no others.
-    pub fn keep(&self, company: CompanyId, prefix: &str, keys: Vec<String>) -> Effect {
-        let (parent, parent_blob, prefix) = (self.asset, self.blob.clone(), prefix.to_owned());
-        Effect::KeepParts { company, parent, parent_blob, prefix, keys }
+    pub fn keep(&self, context: &Context, prefix: &str, keys: Vec<String>) -> Effect {
+        let (company, order, prefix) = (context.run.company, self.order(context), prefix.to_owned());
+        Effect::KeepParts { company, order, prefix, keys }
     }
 
-    pub fn origin(&self, key: &str) -> Origin {
-        Origin { parent: self.asset, blob: self.blob.clone(), key: key.to_owned() }
+    /// The set of its parts is not asked for: one that is there goes, unless an order that did ask is gone on with.
+    pub fn without_set(&self, context: &Context, key: &str) -> Effect {
+        if self.goes_on() { Effect::Nothing } else { self.keep(context, key, Vec::new()) }
+    }
+
+    pub fn origin(&self, context: &Context, key: &str) -> Origin {
+        Origin { order: self.order(context), key: key.to_owned(), recipe: self.recipe.clone() }
+    }
+
+    fn order(&self, context: &Context) -> Order {
+        Order { parent: self.asset, blob: self.blob.clone(), run: context.run.fence.instance }
     }
 
     /// What an earlier job made of it under a key.
@@ -541,24 +576,44 @@ impl Parent {
 /// In the result of an item: the asset whose parts are to be made, and the master that they are to be made of.
 const PARENT: &str = "parent";
 const PARENT_BLOB: &str = "parent_blob";
-/// In it as well: only what is not there is to be made.
+/// In it as well: they were ordered with the master.
+const WITH_MASTER: &str = "with_master";
+/// Or another run has ordered them, and left some out.
 const KEEPS: &str = "keeps";
 
-/// Notes in the result of a master's item that it may bring forth parts.
-pub fn note_parent(result: &mut Value, asset: AssetId, blob: &str, format: Format) {
-    if let (Value::Object(result), true) = (result, parts_of(format) != Parts::None) {
-        result.insert(PARENT.to_owned(), json!(asset));
-        result.insert(PARENT_BLOB.to_owned(), json!(blob));
+impl Ordered {
+    const fn noted_as(self) -> Option<&'static str> {
+        match self {
+            Self::Now => None,
+            Self::WithMaster => Some(WITH_MASTER),
+            Self::ByAnother => Some(KEEPS),
+        }
+    }
+
+    /// An earlier version of the program noted nothing of those that were ordered with the master.
+    fn read(result: &Value) -> Self {
+        let is_noted = |ordered: &Self| ordered.noted_as().is_some_and(|note| result.get(note).is_some());
+        [Self::WithMaster, Self::ByAnother].into_iter().find(is_noted).unwrap_or(Self::Now)
     }
 }
 
-/// The same of an asset whose parts an earlier job left out. Those that are there stay as they are.
-pub fn note_unfinished(result: &mut Value, asset: &Kin) {
-    if let Value::Object(result) = result {
-        result.insert(PARENT.to_owned(), json!(asset.id));
-        result.insert(PARENT_BLOB.to_owned(), json!(asset.blob));
-        result.insert(KEEPS.to_owned(), json!(true));
+/// Notes in the result of a master's item that it may bring forth parts.
+pub fn note_parent(result: &mut Value, (asset, blob, format): (AssetId, &str, Format), ordered: Ordered) {
+    if parts_of(format) != Parts::None {
+        note(result, (asset, blob), ordered);
     }
+}
+
+/// The same of an asset whose parts an earlier job left out.
+pub fn note_unfinished(result: &mut Value, asset: &Kin) {
+    note(result, (asset.id, &asset.blob), Ordered::ByAnother);
+}
+
+fn note(result: &mut Value, (asset, blob): (AssetId, &str), ordered: Ordered) {
+    let Value::Object(result) = result else { return };
+    result.insert(PARENT.to_owned(), json!(asset));
+    result.insert(PARENT_BLOB.to_owned(), json!(blob));
+    result.extend(ordered.noted_as().map(|note| (note.to_owned(), json!(true))));
 }
 
 /// Whether the options ask for parts of a file that is called so.
@@ -577,9 +632,10 @@ pub fn is_film(extension: &str) -> bool {
     format_of(extension).is_some_and(|format| format.family() == Family::Film)
 }
 
-/// Whether such a file has parts whatever it is: pages of a document, renditions of a film.
-pub fn always_has_parts(extension: &str) -> bool {
-    format_of(extension).is_some_and(|format| matches!(format.family(), Family::Pages | Family::Film))
+/// Whether an order that has parts made of such a file means these: pages of a document, layers, renditions of a film. Whether a
+/// picture has more pages than one nobody knows before it is read.
+pub fn is_asked_by_kind(extension: &str) -> bool {
+    format_of(extension).is_some_and(|format| matches!(format.family(), Family::Pages | Family::Layers | Family::Film))
 }
 
 fn format_of(extension: &str) -> Option<Format> {
@@ -596,15 +652,13 @@ impl Processing {
         workshop: &Workshop,
         done: &HashMap<String, Value>,
     ) -> Result<(), Failure> {
-        let parent = |(key, result): (&String, &Value)| {
-            let blob = result.get(PARENT_BLOB).and_then(Value::as_str).map(str::to_owned);
-            let keeps = result.get(KEEPS).is_some();
-            Some((AssetId(result.get(PARENT)?.as_i64()?), key.clone(), blob, keeps))
-        };
-        let mut parents: Vec<(AssetId, String, Option<String>, bool)> = done.iter().filter_map(parent).collect();
-        parents.sort();
-        for (asset, key, blob, keeps) in parents {
-            self.make_parts(context, workshop, Filed { asset, blob: blob.as_deref(), keeps }, &key).await?;
+        let asset = |result: &Value| result.get(PARENT)?.as_i64().map(AssetId);
+        let mut parents: Vec<(AssetId, &String, &Value)> =
+            done.iter().filter_map(|(key, result)| Some((asset(result)?, key, result))).collect();
+        parents.sort_by_key(|(asset, key, _)| (*asset, *key));
+        for (asset, key, result) in parents {
+            let blob = result.get(PARENT_BLOB).and_then(Value::as_str);
+            self.make_parts(context, workshop, Filed { asset, blob, ordered: Ordered::read(result) }, key).await?;
         }
         Ok(())
     }
@@ -615,7 +669,7 @@ impl Processing {
         &self,
         context: &Context,
         workshop: &Workshop,
-        Filed { asset, blob: filed, keeps }: Filed<'_>,
+        Filed { asset, blob: filed, ordered }: Filed<'_>,
         key: &str,
     ) -> Result<(), Failure> {
         context.checkpoint()?;
@@ -648,7 +702,8 @@ impl Processing {
             prefix: format!("{key}\n"),
             asset,
             format,
-            keeps,
+            ordered,
+            recipe: recipe_of_parts(format, self),
             name: known.name,
             file_name: known.file_name,
             folder: known.folder,

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::context::ROUNDS;
 use super::pictures::{Ready, Unmade};
-use super::process::{self, Filed, Processing, Subject};
+use super::process::{self, Filed, Ordered, Processing, Subject};
 use super::settings::Room;
 use super::{Bytes, Context, Executor, Failure, Item, Workshop, options, reason};
 use crate::assets::blobs::Blob;
@@ -112,7 +112,7 @@ impl ReprocessAssets {
             match self.commit(context, processing, done).await? {
                 Some(Applied::Overtaken(_)) => {}
                 Some(Applied::Derived(asset)) => {
-                    let filed = Filed { asset, blob: blob.as_deref(), keeps: false };
+                    let filed = Filed { asset, blob: blob.as_deref(), ordered: Ordered::Now };
                     return processing.make_parts(context, &self.workshop, filed, &asset.to_string()).await;
                 }
                 _ => return Ok(()),
@@ -187,7 +187,7 @@ fn success(known: &KnownAsset, ready: &Ready) -> ItemReport {
     let warnings = ready.warnings.iter().map(|warning| warning.told_of(&known.name));
     lines.extend(warnings.map(|message| line(LogType::UploadWarning, message)));
     let mut result = json!({});
-    process::note_parent(&mut result, known.id, &ready.master.blob, ready.format);
+    process::note_parent(&mut result, (known.id, &ready.master.blob, ready.format), Ordered::Now);
     let counters = Counters { success: 1, warning: lines.len() as i64 - 1, ..Counters::default() };
     ItemReport { result, counters, lines, ..ItemReport::default() }
 }

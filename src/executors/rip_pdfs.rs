@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::pages::{self, Counted};
 use super::pictures::{self, Unmade};
-use super::process::{self, Parent, Processing};
+use super::process::{self, Ordered, Parent, Processing};
 use super::{Context, Executor, Failure, Item, Workshop, options, reason};
 use crate::media::Format;
 use crate::model::handle;
@@ -39,7 +39,7 @@ impl Executor for RipPdfs {
             if is_over(context, asset).await? {
                 continue;
             }
-            match self.parent(context, asset).await? {
+            match self.parent(context, &processing, asset).await? {
                 Ok(parent) => {
                     pages::make_pages(context, &self.workshop, &parent, &processing, Counted::WithPages).await?;
                 }
@@ -78,6 +78,7 @@ impl RipPdfs {
     async fn parent(
         &self,
         context: &Context,
+        processing: &Processing,
         asset: AssetId,
     ) -> Result<Result<Parent, (Option<String>, Message)>, Failure> {
         let known = context.reads().assets_numbered(context.run.company, &[asset]).await?.pop();
@@ -98,7 +99,7 @@ impl RipPdfs {
         if !matches!(format, Format::Pdf | Format::PostScript | Format::Eps | Format::Illustrator) {
             return refused(Message::new("reason-not-for-type").with("type", known.master.asset_type.as_str()));
         }
-        Ok(Ok(parent(asset, known, format)))
+        Ok(Ok(parent(asset, known, format, processing)))
     }
 
     async fn format(&self, known: &KnownAsset) -> Result<Result<Format, Message>, Failure> {
@@ -114,7 +115,7 @@ impl RipPdfs {
     }
 }
 
-fn parent(asset: AssetId, known: KnownAsset, format: Format) -> Parent {
+fn parent(asset: AssetId, known: KnownAsset, format: Format, processing: &Processing) -> Parent {
     Parent {
         // Pages of another master are others, in a later attempt too.
         prefix: format!("{asset}\n{}\n", known.master.blob),
@@ -125,7 +126,8 @@ fn parent(asset: AssetId, known: KnownAsset, format: Format) -> Parent {
         bytes: known.master.bytes,
         blob: known.master.blob,
         format,
-        keeps: false,
+        ordered: Ordered::Now,
+        recipe: process::recipe_of_parts(format, processing),
     }
 }
 

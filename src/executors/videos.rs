@@ -245,7 +245,10 @@ struct Stored {
 impl Work<'_> {
     async fn make(&self, presets: &[PropertySetId], done: &BTreeMap<String, Value>) -> Result<(), Failure> {
         let items = presets.len() + usize::from(presets.len() > 1) + 2;
-        self.parent.found_parts(self.context, u32::try_from(items).unwrap_or(u32::MAX)).await?;
+        let found = self.parent.found_parts(self.context, u32::try_from(items).unwrap_or(u32::MAX)).await?;
+        if process::unless_passed(&found).is_break() {
+            return Ok(());
+        }
         let mut made = Vec::new();
         for preset in presets {
             self.context.checkpoint()?;
@@ -332,9 +335,7 @@ impl Work<'_> {
         let Stored { file, playlist, made, facts, cut_off } = stored;
         let part = Part {
             company: self.context.run.company,
-            parent: self.parent.asset,
-            parent_blob: self.parent.blob.clone(),
-            key: key(preset),
+            origin: self.parent.origin(self.context, &key(preset)),
             name,
             folder: None,
             master: Master {
@@ -359,7 +360,7 @@ impl Work<'_> {
             recipe: format!("segments of {} s", video::SEGMENT_SECONDS),
         }];
         let company = self.context.run.company;
-        let folder = self.context.reads().folder_of_part(company, self.parent.asset, &part.key, None).await?;
+        let folder = self.context.reads().folder_of_part(company, self.parent.asset, &part.origin.key, None).await?;
         let wanted = part.name.stem.clone();
         let (bytes, seconds, complaints) = (file.bytes, made.duration / 1000, made.complaints);
         let report = move |applied: &Applied| {
@@ -437,7 +438,7 @@ impl Work<'_> {
             folder: self.parent.folder.clone(),
             name: wanted.clone(),
             set_type: AssetType::AssetSet,
-            made_from: Some(self.parent.origin(SET)),
+            made_from: Some(self.parent.origin(self.context, SET)),
             pixels: None,
             members,
             marking: self.marking,
@@ -462,7 +463,7 @@ impl Work<'_> {
         if keys.len() > 1 {
             keys.push(SET.to_owned());
         }
-        let effect = self.parent.keep(self.context.run.company, PREFIX, keys);
+        let effect = self.parent.keep(self.context, PREFIX, keys);
         let parent = self.parent.clone();
         let report = move |applied: &Applied| process::report_of_parts(&parent, applied);
         self.parent.commit(self.context, "others", effect, report).await

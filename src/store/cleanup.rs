@@ -106,7 +106,7 @@ async fn remove_assets(tx: &mut Transaction) -> Result<u64, StoreError> {
          SELECT blob FROM asset WHERE id IN ids($1) AND blob <> ''
          UNION SELECT blob FROM derived WHERE asset_id IN ids($1)
          ON CONFLICT DO NOTHING",
-        "UPDATE asset SET parent_id = NULL, part = NULL, made_of = NULL WHERE parent_id IN ids($1)",
+        "UPDATE asset SET parent_id = NULL, part = NULL, made_of = NULL, part_recipe = NULL WHERE parent_id IN ids($1)",
         "DELETE FROM asset WHERE id IN ids($1)",
         "DELETE FROM folder WHERE deleted_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM asset WHERE folder_id = folder.id)
          AND $1 <> '[]'",

@@ -12,8 +12,8 @@ use crate::store::assets::growth::{self, Grown, Growth};
 use crate::store::assets::ingest::{self, Derived, Replacement};
 use crate::store::assets::metadata::{self, Brought, Described, Description};
 use crate::store::assets::pages::{self, PageText};
-use crate::store::assets::parts::{self, Part, PartsGone};
-use crate::store::assets::sets::{self, Gathered, NewSet, Origin};
+use crate::store::assets::parts::{self, Order, Origin, Part, PartsGone};
+use crate::store::assets::sets::{self, Gathered, NewSet};
 use crate::store::cleanup::{self, Cleaned, CleanupStep};
 use crate::store::exports::{self, Export};
 use crate::store::pictures::{self, Standing};
@@ -43,13 +43,13 @@ pub enum Effect {
     /// A page of a document, or a layer, was drawn, and this was read from it.
     Page { part: Box<Part>, derived: Vec<Derived>, text: Box<PageText> },
     /// Parts whose keys begin so are these and no others, of this master: the rest goes to the trash.
-    KeepParts { company: CompanyId, parent: AssetId, parent_blob: String, prefix: String, keys: Vec<String> },
-    /// The run goes on with parts of an asset, if another left them out.
-    GoOn { asset: AssetId, run: InstanceId },
-    /// The run is at the parts of this master, unless another is.
-    PartsBegun { parent: AssetId, parent_blob: String, run: InstanceId },
+    KeepParts { company: CompanyId, order: Order, prefix: String, keys: Vec<String> },
+    /// The run goes on with the parts of this master, if another left them out.
+    GoOn(Order),
+    /// The run begins with the parts of this master, in place of any other: it has ordered them with the master, or orders them now.
+    BeginParts { company: CompanyId, order: Order, is_placed: bool },
     /// All that the run was to make of this master was made.
-    PartsMade { parent: AssetId, parent_blob: String, run: InstanceId },
+    PartsMade(Order),
     /// An asset in the trash brings nothing forth: what was made of another master than this goes there too.
     LeaveParts { company: CompanyId, parent: AssetId, parent_blob: String },
     /// A set was put together, of a master or by itself.
@@ -77,6 +77,8 @@ pub enum Applied {
     Derived(AssetId),
     /// The asset got another master meanwhile: nothing was written.
     Outdated(AssetId),
+    /// A run that began later makes the parts of the asset: nothing was written.
+    Superseded(AssetId),
     /// The asset is in the trash, or gone: nothing was written, but that so many of its parts, made of an earlier master, went to the
     /// trash as well.
     Withdrawn {
@@ -128,9 +130,11 @@ impl Applied {
             | Self::Described(_)
             | Self::Refused => None,
             Self::Filed(filed) | Self::Gathered(Gathered { filed, .. }) => Some(filed.asset()),
-            Self::Derived(asset) | Self::Outdated(asset) | Self::Withdrawn { asset, .. } | Self::Overtaken(asset) => {
-                Some(*asset)
-            }
+            Self::Derived(asset)
+            | Self::Outdated(asset)
+            | Self::Superseded(asset)
+            | Self::Withdrawn { asset, .. }
+            | Self::Overtaken(asset) => Some(*asset),
             Self::Grown(grown) => grown.set(),
         }
     }
@@ -175,9 +179,7 @@ impl Effect {
             Self::KeepSheet { .. } | Self::Describe { .. } => Some(LogType::MetadataFailure),
             Self::Export(_) => Some(LogType::ExportJobRenderFileError),
             Self::Cleanup(_) => Some(LogType::CleanupFailure),
-            Self::Nothing | Self::GoOn { .. } | Self::PartsBegun { .. } | Self::PartsMade { .. } | Self::Publish(_) => {
-                None
-            }
+            Self::Nothing | Self::GoOn(_) | Self::BeginParts { .. } | Self::PartsMade(_) | Self::Publish(_) => None,
         }
     }
 
@@ -190,11 +192,12 @@ impl Effect {
             Self::Grow(growth) => (None, Some(growth.name.clone())),
             Self::KeepSheet { path, .. } => (None, Some(path.clone())),
             Self::Reprocess { replacement, .. } => (Some(replacement.asset), replacement.file_name.clone()),
-            Self::Derive { asset, .. } | Self::GoOn { asset, .. } => (Some(*asset), None),
-            Self::KeepParts { parent, .. }
-            | Self::PartsBegun { parent, .. }
-            | Self::PartsMade { parent, .. }
-            | Self::LeaveParts { parent, .. } => (Some(*parent), None),
+            Self::Derive { asset, .. } => (Some(*asset), None),
+            Self::KeepParts { order, .. }
+            | Self::GoOn(order)
+            | Self::BeginParts { order, .. }
+            | Self::PartsMade(order) => (Some(order.parent), None),
+            Self::LeaveParts { parent, .. } => (Some(*parent), None),
             Self::Nothing | Self::Describe { .. } | Self::Export(_) | Self::Publish(_) | Self::Cleanup(_) => {
                 (None, None)
             }
@@ -231,19 +234,16 @@ impl Effect {
                 }
                 Ok(applied)
             }
-            Self::KeepParts { company, parent, parent_blob, prefix, keys } => {
-                if let Some(passed) = passed(tx, company, parent, &parent_blob, now).await? {
+            Self::KeepParts { company, order, prefix, keys } => {
+                if let Some(passed) = passed_by(tx, company, &order, now).await? {
                     return Ok(passed);
                 }
-                parts::keep_only(tx, company, parent, &prefix, &keys, now).await.map(Applied::PartsGone)
+                parts::keep_only(tx, company, order.parent, &prefix, &keys, now).await.map(Applied::PartsGone)
             }
-            Self::GoOn { asset, run } => Ok(Applied::GoesOn(parts::take_over(tx, asset, run).await?)),
-            Self::PartsBegun { parent, parent_blob, run } => {
-                parts::note_begun(tx, parent, &parent_blob, run).await?;
-                Ok(Applied::Nothing)
-            }
-            Self::PartsMade { parent, parent_blob, run } => {
-                parts::note_made(tx, parent, &parent_blob, run).await?;
+            Self::GoOn(order) => Ok(Applied::GoesOn(parts::take_over(tx, &order).await?)),
+            Self::BeginParts { company, order, is_placed } => begin_parts(tx, company, &order, is_placed, now).await,
+            Self::PartsMade(order) => {
+                parts::note_made(tx, &order).await?;
                 Ok(Applied::Nothing)
             }
             Self::LeaveParts { company, parent, parent_blob } => {
@@ -251,8 +251,8 @@ impl Effect {
                 Ok(passed(tx, company, parent, &parent_blob, now).await?.unwrap_or(Applied::Overtaken(parent)))
             }
             Self::Set(set) => {
-                if let Some(Origin { parent, blob, .. }) = &set.made_from
-                    && let Some(passed) = passed(tx, set.company, *parent, blob, now).await?
+                if let Some(Origin { order, .. }) = &set.made_from
+                    && let Some(passed) = passed_by(tx, set.company, order, now).await?
                 {
                     return Ok(passed);
                 }
@@ -336,14 +336,46 @@ async fn passed(
     })
 }
 
+/// What is said where parts are not made for this order any more.
+async fn passed_by(
+    tx: &mut Transaction,
+    company: CompanyId,
+    order: &Order,
+    now: DateTime<Utc>,
+) -> Result<Option<Applied>, StoreError> {
+    if let Some(passed) = passed(tx, company, order.parent, &order.blob, now).await? {
+        return Ok(Some(passed));
+    }
+    Ok(parts::is_superseded(tx, order).await?.then_some(Applied::Superseded(order.parent)))
+}
+
+/// `is_placed`: it was ordered before, and a later order stands in its place.
+async fn begin_parts(
+    tx: &mut Transaction,
+    company: CompanyId,
+    order: &Order,
+    is_placed: bool,
+    now: DateTime<Utc>,
+) -> Result<Applied, StoreError> {
+    if let Some(passed) = passed(tx, company, order.parent, &order.blob, now).await? {
+        return Ok(passed);
+    }
+    if !is_placed {
+        parts::note_ordered(tx, order.parent, Some(order.run)).await?;
+    } else if parts::is_superseded(tx, order).await? {
+        return Ok(Applied::Superseded(order.parent));
+    }
+    Ok(Applied::Nothing)
+}
+
 async fn part_of(
     tx: &mut Transaction,
     part: Part,
     derived: &[Derived],
     now: DateTime<Utc>,
 ) -> Result<Applied, StoreError> {
-    let (company, parent) = (part.company, part.parent);
-    if let Some(passed) = passed(tx, company, parent, &part.parent_blob, now).await? {
+    let company = part.company;
+    if let Some(passed) = passed_by(tx, company, &part.origin.order, now).await? {
         return Ok(passed);
     }
     let filed = match parts::file(tx, part).await {

@@ -421,11 +421,11 @@ duplicate-left-out-set = { $file } ({ SIZE($bytes) }) was left out: { $asset } h
 duplicate-left-out-apart = { $file } ({ SIZE($bytes) }) was left out: { $asset } has its name and other content ({ SIZE($asset-bytes) }, there since { TIME($at, $zone) }), in another folder or with another extension. The company's overwrite mode, { $mode }, replaces no such asset: rename or move one of the two, or number such files: prepress company same-name.
 # $file (Text)
 # $asset (Text) asset id
-duplicate-without-parts = { $asset } has none of the pages or renditions that the order asks for, and gets none, because { $file } is there already: upload it with overwrite, or have its pages drawn with ripPdfsJob.
+duplicate-without-parts = { $asset } has none of the pages, layers or renditions that the order asks for, and gets none, because { $file } is there already: upload it with overwrite, have it processed again with reprocessAssetsJob, or its pages drawn with ripPdfsJob.
 # $asset (Text) asset id
 renditions-unfinished = The renditions of { $asset } may not all be there: the job that was to make them has not come to their end. Upload it with overwrite, or have it processed again with reprocessAssetsJob.
 # $asset (Text) asset id
-parts-go-on = The pages or layers of { $asset } were not all made by the job that was to make them: those that the order asks for and that are missing are made now, and the others stay as they are.
+parts-go-on = The pages or layers of { $asset } were not all made by the job that was to make them: those that are missing, or were made otherwise than this order asks, are made now, and the others stay as they are.
 # $file (Text)
 # $asset (Text) asset id that is taken
 # $name (Text) asset id given instead
@@ -575,6 +575,8 @@ parts-gone =
 parts-moved = { $file } does not have all pages or layers that it had before, and some of them had been unmarked: a mark stays with a page number, or the name and place of a layer. See whether what is marked for publishing is what should be.
 # $file (Text) the document, Photoshop file or film
 parts-outdated = { $file } was replaced by another file while its parts were made: nothing more is made of the one that this job brought.
+# $file (Text) the document, Photoshop file or film
+parts-superseded = The parts of { $file } are made by a job that began with them later: this one makes nothing more of it.
 # $file (Text) the document, Photoshop file or film
 parts-withdrawn = { $file } was deleted before all was made of it: nothing more is made. What was made of it is left as it is.
 # $asset (Text) asset id of a page, layer, rendition or set

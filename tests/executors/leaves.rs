@@ -34,13 +34,31 @@ with tifffile.TiffWriter(sys.argv[1]) as out:
 
 /// Puts a file with so many pages into the company's folder.
 fn write(world: &World, name: &str, pages: u32) -> PathBuf {
+    write_by(WRITE, world, name, pages)
+}
+
+fn write_by(program: &str, world: &World, name: &str, pages: u32) -> PathBuf {
     let file = world.ingest(&format!("in/{name}"));
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
     let python =
         std::env::var("PREPRESS_TEST_PYTHON").expect("tests/run.sh names a Python with tests/clients/requirements.txt");
-    let output = Command::new(python).args(["-c", WRITE, text(&file), &pages.to_string()]).output().unwrap();
+    let output = Command::new(python).args(["-c", program, text(&file), &pages.to_string()]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     file
+}
+
+/// Puts a file of small gray pages into the company's folder.
+pub fn write_leaves(world: &World, name: &str, pages: u32) {
+    const LEAVES: &str = "
+import sys
+import numpy
+import tifffile
+
+with tifffile.TiffWriter(sys.argv[1]) as out:
+    for page in range(int(sys.argv[2])):
+        out.write(numpy.full((40, 60), page * 9, numpy.uint8), photometric='minisblack', metadata=None)
+";
+    write_by(LEAVES, world, name, pages);
 }
 
 async fn upload(world: &World) -> Done {

@@ -41,6 +41,7 @@ mod real;
 mod served;
 mod sets;
 mod svg;
+mod unfinished;
 mod upload;
 mod urls;
 mod video_publish;

@@ -5,14 +5,12 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use prepress::executors::{Failure, Registry};
 use prepress::media::child::{ChildError, Launcher};
 use prepress::media::pdf::{Annotations, Drawing, Others, PageColor, PageLimits, Undrawn, draw_pages};
 use prepress::model::kind::JobKind;
 use prepress::model::outcome::Counters;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
 
 use crate::child::{nothing_is_left_in, processes_with};
 use crate::world::{Done, Moment, World, directory};
@@ -482,184 +480,6 @@ async fn an_ecatalog_counts_no_page_that_nobody_found() {
         assert!(lines.contains(line), "{lines}");
     }
     assert!(!lines.contains("could not be drawn") && !lines.contains("No eCatalog"), "{lines}");
-}
-
-/// Who orders once more what a stopped job did not come to the end of gets the rest, and who orders pages of what is there already
-/// hears that there are none.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_document_that_is_there_gets_the_pages_that_a_stopped_job_left_out() {
-    let world = World::new().await;
-    let words: Vec<String> = (1..=20).map(|number| format!("page{number}")).collect();
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    world.put("in/book.pdf", &booklet(&words, &[]));
-    let mut order = directory("in");
-    order["pdfOptions"] = json!({ "process": "Rasterize", "resolution": 36 });
-    let (kind, order) = (UPLOAD, order);
-    let pages =
-        async || world.query("SELECT count(*) FROM asset WHERE part LIKE 'page:%'").await[0][0].as_i64().unwrap();
-
-    // It is stopped as soon as it has drawn something.
-    world.submit(kind, order.clone()).await;
-    let claimed = world.claim().await;
-    let stop = CancellationToken::new();
-    let context = world.context(&claimed, stop.clone());
-    let executor = world.registry().executor(&claimed.spec);
-    let mut beside = None;
-    let watch = async {
-        while pages().await == 0 {}
-        stop.cancel();
-        // While that job is at work nobody else makes its pages.
-        beside = Some(world.run(kind, order.clone()).await.succeeded());
-    };
-    let (result, ()) = tokio::join!(executor.run(&context), watch);
-    assert_eq!(result, Err(Failure::Interrupted));
-    let beside = beside.unwrap();
-    assert_eq!((beside.counters.duplicate, beside.counters.part), (1, 0), "{}", beside.text());
-    world.finish(claimed.fence, Err(Failure::Interrupted), 1).await;
-    let drawn = pages().await;
-    assert!((1..20).contains(&drawn), "{drawn}");
-
-    // A thumbnail is none of its pages.
-    let mut thumbnail = directory("in");
-    thumbnail["pdfOptions"] = json!({ "process": "Thumbnail" });
-    world.run(kind, thumbnail).await.succeeded();
-    let book = crate::publish::asset(&world, "book").await;
-    let rip = json!({ "pdfHandleArray": [format!("a|{book}")], "pdfOptions": { "process": "Thumbnail" }, "emailSetting": "None" });
-    world.run(JobKind::RipPdfs, rip).await.succeeded();
-    assert_eq!(pages().await, drawn);
-
-    // Those that are there stay as they are, whatever is ordered now.
-    let mut larger = order.clone();
-    larger["pdfOptions"]["resolution"] = json!(72);
-    let again = world.run(kind, larger).await.succeeded();
-    assert_eq!(pages().await, 20, "{}", again.text());
-    let sizes = world.query("SELECT width, count(*) FROM asset WHERE part LIKE 'page:%' GROUP BY 1 ORDER BY 1").await;
-    assert_eq!(sizes, [[json!(150), json!(drawn)], [json!(300), json!(20 - drawn)]]);
-    assert!(again.text().contains("The pages or layers of book were not all made"), "{}", again.text());
-    assert!(again.text().contains("an eCatalog of 20 pages"), "{}", again.text());
-    let counted = (again.counters.duplicate, again.counters.part, again.counters.warning);
-    assert_eq!(counted, (1, 20 - drawn, 0), "{}", again.text());
-    // Once is enough.
-    let third = world.run(kind, order).await.succeeded();
-    assert_eq!((third.counters.duplicate, third.counters.part, third.counters.warning), (1, 0, 0), "{}", third.text());
-
-    world.put("late/late.pdf", &booklet(&["late"], &[]));
-    let mut late = directory("late");
-    world.run(kind, late.clone()).await.succeeded();
-    late["pdfOptions"] = json!({ "process": "Rasterize" });
-    let done = world.run(kind, late).await.succeeded();
-    assert!(
-        done.text().contains("late has none of the pages or renditions that the order asks for"),
-        "{}",
-        done.text()
-    );
-    assert_eq!((done.counters.duplicate, done.counters.warning), (1, 1), "{}", done.text());
-
-    // So does what ripPdfs left out, and what is called otherwise.
-    world.put("odd/odd.dat", &booklet(&words, &[]));
-    let mut odd = directory("odd");
-    world.run(kind, odd.clone()).await.succeeded();
-    let rip = json!({ "pdfHandleArray": [format!("a|{}", crate::publish::asset(&world, "odd").await)], "emailSetting": "None" });
-    world.submit(JobKind::RipPdfs, rip).await;
-    let claimed = world.claim().await;
-    let stop = CancellationToken::new();
-    let context = world.context(&claimed, stop.clone());
-    let executor = world.registry().executor(&claimed.spec);
-    let before = pages().await;
-    let watch = async {
-        while pages().await == before {}
-        stop.cancel();
-    };
-    let (result, ()) = tokio::join!(executor.run(&context), watch);
-    world.finish(claimed.fence, result, 1).await;
-    assert!(pages().await < before + 20);
-    odd["pdfOptions"] = json!({ "process": "Rasterize" });
-    let done = world.run(kind, odd).await.succeeded();
-    assert_eq!(pages().await, before + 20, "{}", done.text());
-
-    // What could not be drawn is not told to be missing.
-    world.put("locked/locked.pdf", &booklet(&["huge"], &[1]));
-    let mut locked = directory("locked");
-    locked["pdfOptions"] = json!({ "process": "Rasterize" });
-    world.run(kind, locked.clone()).await.succeeded();
-    let done = world.run(kind, locked).await.succeeded();
-    assert_eq!((done.counters.duplicate, done.counters.warning, done.counters.error), (1, 0, 0), "{}", done.text());
-}
-
-/// An upload that has ended with a document still has others to do. What a later job leaves out of that document is made as well.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_left_out_beside_a_job_that_is_done_with_the_document_is_made() {
-    let world = World::with(|settings| settings.media.memory = Some("64 MiB".parse().unwrap())).await;
-    let words: Vec<String> = (1..=20).map(|number| format!("page{number}")).collect();
-    let large: Vec<PageOf> =
-        words.iter().map(|word| PageOf { size: (600, 600), ..page(&text(word, 20, 100)) }).collect();
-    world.put("in/book.pdf", &pdf(&large));
-    let order = |resolution: u32| {
-        let mut order = directory("in");
-        order["pdfOptions"] = json!({ "process": "Rasterize", "resolution": resolution });
-        order
-    };
-    let pages =
-        async || world.query("SELECT count(*) FROM asset WHERE part LIKE 'page:%'").await[0][0].as_i64().unwrap();
-    // All of them are too large for it. It has not ended.
-    world.submit(UPLOAD, order(1200)).await;
-    let first = world.claim().await;
-    let context = world.context(&first, CancellationToken::new());
-    let result = world.registry().executor(&first.spec).run(&context).await;
-    assert_eq!(
-        (pages().await, world.query("SELECT parts_ended FROM asset WHERE name = 'book'").await),
-        (0, vec![vec![json!(1)]])
-    );
-
-    let book = crate::publish::asset(&world, "book").await;
-    let rip = json!({ "pdfHandleArray": [format!("a|{book}")], "emailSetting": "None",
-                      "pdfOptions": { "process": "Rasterize", "resolution": 36 } });
-    world.submit(JobKind::RipPdfs, rip).await;
-    let second = world.claim().await;
-    let stop = CancellationToken::new();
-    let context = world.context(&second, stop.clone());
-    let executor = world.registry().executor(&second.spec);
-    let watch = async {
-        while pages().await == 0 {}
-        stop.cancel();
-    };
-    let (stopped, ()) = tokio::join!(executor.run(&context), watch);
-    assert_eq!(stopped, Err(Failure::Interrupted));
-    world.finish(second.fence, Err(Failure::Interrupted), 1).await;
-    world.finish(first.fence, result, 1).await;
-    let drawn = pages().await;
-    assert!((1..20).contains(&drawn), "{drawn}");
-
-    let again = world.run(UPLOAD, order(36)).await.succeeded();
-    assert_eq!(pages().await, 20, "{}", again.text());
-    assert_eq!(again.counters.part, 20 - drawn, "{}", again.text());
-}
-
-/// The pages of an earlier file of a document lie in the trash. Who orders pages of what is there now hears that there are none.
-#[tokio::test]
-async fn pages_of_an_earlier_file_are_no_pages_of_a_document() {
-    let world = World::new().await;
-    let order = |overwrite: bool, pages: bool| {
-        let mut order = directory("in");
-        order["overwrite"] = json!(overwrite);
-        if pages {
-            order["pdfOptions"] = json!({ "process": "Rasterize", "resolution": 36 });
-        }
-        order
-    };
-    world.put("in/book.pdf", &booklet(&["a", "b", "c"], &[]));
-    world.run(UPLOAD, order(false, true)).await.succeeded();
-    world.put("in/book.pdf", &booklet(&["d", "e"], &[]));
-    world.run(UPLOAD, order(true, false)).await.succeeded();
-    let there = "SELECT count(*) FROM asset WHERE part LIKE 'page:%' AND trash_state = 'NotInTrash'";
-    assert_eq!(world.query(there).await, [[json!(0)]]);
-    let again = world.run(UPLOAD, order(false, true)).await.succeeded();
-    assert!(
-        again.text().contains("book has none of the pages or renditions that the order asks for"),
-        "{}",
-        again.text()
-    );
-    assert_eq!((again.counters.duplicate, again.counters.warning), (1, 1), "{}", again.text());
 }
 
 /// Shares of the memory are for pages as most are. One that takes more than its share waits until it has all of the memory.

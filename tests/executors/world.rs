@@ -331,6 +331,14 @@ impl World {
         (self.finish(claimed.fence, result, 1).await, was_broken_off)
     }
 
+    /// Submits a job that ends at a moment of its work, as one that is stopped.
+    pub async fn stopped_at(&self, kind: JobKind, order: Value, moment: Moment) -> Done {
+        let (claimed, context) = self.started(kind, order).await;
+        let executor = self.registry().executor(&claimed.spec);
+        let result = self.until(moment, executor.run(&context)).await.unwrap_or(Err(Failure::Interrupted));
+        self.finish(claimed.fence, result, 1).await
+    }
+
     /// The same, but the first attempt is dropped at a moment of its work, and something else is done before the second.
     /// Whether the first was dropped.
     pub async fn run_in_two(

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::ingest::{self, Master, NewAsset, Replacement};
 use super::marking::{Follows, Marking};
+use super::parts::Order;
 use super::{AssetError, parts};
 use crate::model::asset::TrashState;
 use crate::model::id::{AccountId, AssetId, CompanyId, InstanceId};
@@ -146,7 +147,8 @@ pub(in crate::store) async fn file(tx: &mut Transaction, arrival: Arrival) -> Re
             if asset.source.is_none() {
                 note_source(tx, asset.id, &arrival.source, arrival.run, asset.since).await?;
             }
-            let goes_on = arrival.goes_on && parts::take_over(tx, asset.id, arrival.run).await?;
+            let order = Order { parent: asset.id, blob: asset.blob.clone(), run: arrival.run };
+            let goes_on = arrival.goes_on && parts::take_over(tx, &order).await?;
             Ok(Filed::Duplicate { asset: Box::new(asset.clone()), goes_on })
         }
         Verdict::LeaveOut(asset) => Ok(Filed::LeftOut(Box::new(asset.clone()))),
@@ -281,9 +283,9 @@ async fn kin(connection: &mut Connection, company: CompanyId, name: &str) -> Res
     let rows = sql::query(
         "SELECT a.id, a.name, f.path, a.file_name, a.trash_state, a.blob, a.bytes, a.making, a.source_path, a.source_run,
                 coalesce(a.source_at, a.created_at) AS since, a.parts_run, a.parts_ended,
-                -- What an earlier master had lies in the trash, and is none of this one.
+                -- What an earlier master had is none of this one, and what went with it lies in the trash.
                 EXISTS (SELECT 1 FROM asset p WHERE p.parent_id = a.id AND p.made_of = a.blob
-                        AND p.trash_state <> 'InEmptiedTrash') AS has_parts
+                        AND p.trash_state = 'NotInTrash') AS has_parts
          FROM (SELECT id FROM asset WHERE company_id = $1 AND name = $2
                UNION ALL
                SELECT id FROM asset WHERE company_id = $1 AND arrived_as = $2) k

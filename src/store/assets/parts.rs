@@ -8,7 +8,6 @@ use chrono::{DateTime, Utc};
 use super::arrival::{self, Filed};
 use super::ingest::{self, Master, NewAsset, Replacement};
 use super::marking::{self, Follows, Marking};
-use super::sets::Origin;
 use super::{AssetError, Contexts, next_change};
 use crate::model::asset::{LayerFacts, PictureFacts, TrashState};
 use crate::model::handle;
@@ -19,15 +18,30 @@ use crate::store::rows::{constant, get, json as json_of};
 use crate::store::sql;
 use crate::store::{Reads, StoreError, Transaction, folders};
 
+/// What a run makes parts of. With another master by now, or a run that began later with the parts of the same, nothing is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    pub parent: AssetId,
+    /// The master of the parent.
+    pub blob: String,
+    pub run: InstanceId,
+}
+
+/// What a part was made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    pub order: Order,
+    /// Which of the things made from it this is, such as `page:3`.
+    pub key: String,
+    /// How it was made, as far as the options of the order say.
+    pub recipe: String,
+}
+
 /// A part as a job made it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Part {
     pub company: CompanyId,
-    pub parent: AssetId,
-    /// The master of the parent that it was made from: with another one by now nothing is written.
-    pub parent_blob: String,
-    /// Which part, such as `page:3`.
-    pub key: String,
+    pub origin: Origin,
     /// Name of a part that is new; a number is added if it is taken.
     pub name: FileName,
     /// Where a part that is new goes, below the company root; otherwise beside its parent.
@@ -86,20 +100,23 @@ impl Reads {
         .map_err(StoreError::doing("look for a part of an asset"))
     }
 
-    /// What there is of this master by keys, in the trash as well.
-    pub async fn parts_made_of(
+    /// What was made of this master in this way since its parts were ordered last, by keys, in the trash as well: there somebody has
+    /// put it since.
+    pub async fn parts_made_so(
         &self,
         company: CompanyId,
         parent: AssetId,
         blob: &str,
+        recipe: &str,
     ) -> Result<Vec<(String, AssetId)>, StoreError> {
         let rows: Vec<(String, i64)> = sql::tuple(
             "SELECT part, id FROM asset WHERE company_id = $1 AND parent_id = $2 AND part IS NOT NULL AND made_of = $3
-             AND trash_state <> 'InEmptiedTrash'",
+             AND part_recipe = $4 AND trash_state <> 'InEmptiedTrash'",
         )
         .bind(company.0)
         .bind(parent.0)
         .bind(blob)
+        .bind(recipe)
         .fetch_all(&mut *self.reader().await?)
         .await
         .map_err(StoreError::doing("look for the parts of an asset"))?;
@@ -197,7 +214,8 @@ impl Reads {
 pub(in crate::store) async fn file(tx: &mut Transaction, part: Part) -> Result<Filed, AssetError> {
     let Some(held) = held(tx, &part).await? else {
         // Of what somebody has released meanwhile nothing is kept.
-        return if part.built_on.is_some() { Err(AssetError::Overtaken(part.parent)) } else { add(tx, part).await };
+        let parent = part.origin.order.parent;
+        return if part.built_on.is_some() { Err(AssetError::Overtaken(parent)) } else { add(tx, part).await };
     };
     if part.master.making.is_made_by_itself() && held.making.crop != part.built_on {
         return Err(AssetError::Overtaken(held.id));
@@ -214,11 +232,11 @@ pub(in crate::store) async fn file(tx: &mut Transaction, part: Part) -> Result<F
         at: part.at,
     };
     ingest::replace(tx, &replacement).await?;
-    belong(tx, held.id, &Origin { parent: part.parent, blob: part.parent_blob, key: part.key }).await?;
+    belong(tx, held.id, &part.origin).await?;
     let mut came_back = None;
     if held.in_trash {
         bring_back(tx, part.company, held.id, part.at).await?;
-        came_back = Some(part.marking.mark_returned(tx, part.company, held.id, part.parent).await?);
+        came_back = Some(part.marking.mark_returned(tx, part.company, held.id, part.origin.order.parent).await?);
     }
     folders::touch(tx, &[held.folder], part.at).await?;
     Ok(updated(held.id, held.name, came_back))
@@ -243,7 +261,7 @@ async fn add(tx: &mut Transaction, part: Part) -> Result<Filed, AssetError> {
     let name = arrival::free_name_from(tx, part.company, part.name).await?;
     let folder = match part.folder {
         Some(folder) => folder,
-        None => folder_of(tx, part.parent).await?,
+        None => folder_of(tx, part.origin.order.parent).await?,
     };
     let asset = ingest::insert(
         tx,
@@ -259,19 +277,20 @@ async fn add(tx: &mut Transaction, part: Part) -> Result<Filed, AssetError> {
         },
     )
     .await?;
-    let origin = Origin { parent: part.parent, blob: part.parent_blob, key: part.key };
+    let origin = part.origin;
     belong(tx, asset, &origin).await?;
-    let follows = part.marking.mark_part(tx, part.company, asset, (origin.parent, &origin.key)).await?;
+    let follows = part.marking.mark_part(tx, part.company, asset, (origin.order.parent, &origin.key)).await?;
     Ok(added(asset, name.stem, &wanted, follows))
 }
 
 /// Notes what an asset was made from.
 pub(super) async fn belong(tx: &mut Transaction, asset: AssetId, origin: &Origin) -> Result<(), StoreError> {
-    sql::query("UPDATE asset SET parent_id = $2, part = $3, made_of = $4 WHERE id = $1")
+    sql::query("UPDATE asset SET parent_id = $2, part = $3, made_of = $4, part_recipe = $5 WHERE id = $1")
         .bind(asset.0)
-        .bind(origin.parent.0)
+        .bind(origin.order.parent.0)
         .bind(&origin.key)
-        .bind(&origin.blob)
+        .bind(&origin.order.blob)
+        .bind(&origin.recipe)
         .execute(tx)
         .await
         .map(|_| ())
@@ -284,8 +303,8 @@ async fn held(tx: &mut Transaction, part: &Part) -> Result<Option<Held>, StoreEr
          WHERE company_id = $1 AND parent_id = $2 AND part = $3 AND trash_state <> 'InEmptiedTrash'",
     )
     .bind(part.company.0)
-    .bind(part.parent.0)
-    .bind(&part.key)
+    .bind(part.origin.order.parent.0)
+    .bind(&part.origin.key)
     .fetch_optional(tx)
     .await
     .map_err(StoreError::doing("look for a part of an asset"))?;
@@ -342,7 +361,7 @@ pub(super) async fn release(tx: &mut Transaction, asset: AssetId) -> Result<Opti
         "DELETE FROM derived WHERE asset_id = $1 AND EXISTS (
              SELECT 1 FROM asset a WHERE a.id = $1
              AND (a.part IS NOT NULL OR json_text(a.making, 'page') IS NOT NULL OR json_text(a.making, 'layer') IS NOT NULL))",
-        "UPDATE asset SET parent_id = NULL, part = NULL, made_of = NULL WHERE id = $1",
+        "UPDATE asset SET parent_id = NULL, part = NULL, made_of = NULL, part_recipe = NULL WHERE id = $1",
         "DELETE FROM page_word WHERE asset_id = $1",
         "DELETE FROM image_map WHERE asset_id = $1 AND from_file = 1",
     ] {
@@ -393,7 +412,7 @@ pub(in crate::store) async fn put_away_earlier(
     .map_err(StoreError::doing("move parts of an earlier master to the trash"))
 }
 
-/// Notes which run is to make the parts of an asset, or that none is.
+/// Notes which run is to make the parts of an asset, or that none is. Those that are there were made for an earlier order.
 pub(in crate::store) async fn note_ordered(
     tx: &mut Transaction,
     asset: AssetId,
@@ -402,67 +421,53 @@ pub(in crate::store) async fn note_ordered(
     sql::query("UPDATE asset SET parts_run = $2, parts_ended = 0 WHERE id = $1")
         .bind(asset.0)
         .bind(run.map(|run| run.0))
+        .execute(&mut *tx)
+        .await
+        .map_err(StoreError::doing("note who makes the parts of an asset"))?;
+    sql::query("UPDATE asset SET part_recipe = NULL WHERE parent_id = $1 AND part_recipe IS NOT NULL")
+        .bind(asset.0)
         .execute(tx)
         .await
         .map(|_| ())
-        .map_err(StoreError::doing("note who makes the parts of an asset"))
+        .map_err(StoreError::doing("note that parts of an asset are of an earlier order"))
 }
 
-/// Whether `run` goes on with the parts of an asset: another run was to make them, has ended, and did not come to their end.
-pub(in crate::store) async fn take_over(
-    tx: &mut Transaction,
-    asset: AssetId,
-    run: InstanceId,
-) -> Result<bool, StoreError> {
+/// Whether `run` goes on with the parts of this master: another run was to make them, has ended, and did not come to their end.
+pub(in crate::store) async fn take_over(tx: &mut Transaction, order: &Order) -> Result<bool, StoreError> {
     sql::query(
-        "UPDATE asset SET parts_run = $2 WHERE id = $1 AND parts_ended = 0 AND parts_run <> $2
+        "UPDATE asset SET parts_run = $3 WHERE id = $1 AND blob = $2 AND parts_ended = 0 AND parts_run <> $3
          AND NOT EXISTS (SELECT 1 FROM instance i WHERE i.id = asset.parts_run AND i.state <> 'Done')",
     )
-    .bind(asset.0)
-    .bind(run.0)
+    .bind(order.parent.0)
+    .bind(&order.blob)
+    .bind(order.run.0)
     .execute(tx)
     .await
     .map(|done| done.rows_affected() == 1)
     .map_err(StoreError::doing("note who goes on with the parts of an asset"))
 }
 
-/// Notes that a run is at the parts of this master, unless another is: one that has made all that it was to make of it is not, whatever
-/// else it still does.
-pub(in crate::store) async fn note_begun(
-    tx: &mut Transaction,
-    asset: AssetId,
-    blob: &str,
-    run: InstanceId,
-) -> Result<(), StoreError> {
-    sql::query(
-        "UPDATE asset SET parts_run = $3, parts_ended = 0 WHERE id = $1 AND blob = $2
-         AND (parts_ended = 1
-              OR NOT EXISTS (SELECT 1 FROM instance i WHERE i.id = asset.parts_run AND i.id <> $3 AND i.state <> 'Done'))",
-    )
-    .bind(asset.0)
-    .bind(blob)
-    .bind(run.0)
-    .execute(tx)
-    .await
-    .map(|_| ())
-    .map_err(StoreError::doing("note who makes the parts of an asset"))
-}
-
 /// Notes that all that the run was to make of this master was made.
-pub(in crate::store) async fn note_made(
-    tx: &mut Transaction,
-    asset: AssetId,
-    blob: &str,
-    run: InstanceId,
-) -> Result<(), StoreError> {
+pub(in crate::store) async fn note_made(tx: &mut Transaction, order: &Order) -> Result<(), StoreError> {
     sql::query("UPDATE asset SET parts_ended = 1 WHERE id = $1 AND blob = $2 AND parts_run = $3")
-        .bind(asset.0)
-        .bind(blob)
-        .bind(run.0)
+        .bind(order.parent.0)
+        .bind(&order.blob)
+        .bind(order.run.0)
         .execute(tx)
         .await
         .map(|_| ())
         .map_err(StoreError::doing("note that all parts of an asset are made"))
+}
+
+/// Whether another run has begun with the parts of an asset since `order` was placed. An earlier version of the program did not note
+/// who did.
+pub(in crate::store) async fn is_superseded(tx: &mut Transaction, order: &Order) -> Result<bool, StoreError> {
+    sql::scalar("SELECT EXISTS (SELECT 1 FROM asset WHERE id = $1 AND parts_run <> $2)")
+        .bind(order.parent.0)
+        .bind(order.run.0)
+        .fetch_one(tx)
+        .await
+        .map_err(StoreError::doing("look who makes the parts of an asset"))
 }
 
 /// Moves the parts of a parent whose keys begin with none of `prefixes` to the trash: it has another master, of which they were

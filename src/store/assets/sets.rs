@@ -9,6 +9,7 @@ use super::arrival::{self, Filed};
 use super::change::{Change, changed};
 use super::ingest::{self, Master, NewAsset};
 use super::marking::{self, Follows, Marking};
+use super::parts::Origin;
 use super::{AssetError, Contexts, parts, set_marks};
 use crate::model::asset::{AssetType, PictureFacts, TrashState};
 use crate::model::id::{AccountId, AssetId, CompanyId};
@@ -27,16 +28,6 @@ pub struct Member {
     pub col: Option<u32>,
     /// Begins a page of an eCatalog, or a group of a swatch set; None: as it was, and a new one does.
     pub page_reset: Option<bool>,
-}
-
-/// What a part was made from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin {
-    pub parent: AssetId,
-    /// The master of the parent: with another one by now nothing is written.
-    pub blob: String,
-    /// Which of the things made from it this is.
-    pub key: String,
 }
 
 impl Member {
@@ -258,7 +249,7 @@ struct Held {
 }
 
 async fn held(tx: &mut Transaction, set: &NewSet) -> Result<Option<Held>, StoreError> {
-    let (parent, part) = set.made_from.as_ref().map(|origin| (origin.parent, &origin.key)).unzip();
+    let (parent, part) = set.made_from.as_ref().map(|origin| (origin.order.parent, &origin.key)).unzip();
     let row = sql::query(
         "SELECT id, name, trash_state FROM asset
          WHERE company_id = $1 AND asset_type = $2 AND blob = '' AND trash_state <> 'InEmptiedTrash'
@@ -300,7 +291,7 @@ async fn touch(tx: &mut Transaction, set: &NewSet, held: &Held) -> Result<Option
     }
     parts::bring_back(tx, set.company, held.id, set.at).await?;
     if let Some(origin) = &set.made_from {
-        return Ok(Some(set.marking.mark_returned(tx, set.company, held.id, origin.parent).await?));
+        return Ok(Some(set.marking.mark_returned(tx, set.company, held.id, origin.order.parent).await?));
     }
     // With an order that calls it ready it is marked already, or as it was.
     let unmarked = match set.marking.ready {
@@ -313,7 +304,7 @@ async fn touch(tx: &mut Transaction, set: &NewSet, held: &Held) -> Result<Option
 /// Marks a set that was not there.
 async fn mark_new(tx: &mut Transaction, set: &NewSet, asset: AssetId) -> Result<Follows, StoreError> {
     if let Some(origin) = &set.made_from {
-        return set.marking.mark_part(tx, set.company, asset, (origin.parent, &origin.key)).await;
+        return set.marking.mark_part(tx, set.company, asset, (origin.order.parent, &origin.key)).await;
     }
     set_marks(tx, set.company, &[asset], &set.marking.of_new(), true).await.map(|()| Follows::All)
 }

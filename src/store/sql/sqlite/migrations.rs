@@ -60,6 +60,7 @@ const FILES: &[(&str, &str)] = files![
     "0112_ranges_by_reason",
     "0113_parts_that_failed",
     "0114_unfinished_parts",
+    "0115_recipes_of_parts",
 ];
 
 pub static MIGRATIONS: LazyLock<Migrator> =
