@@ -141,6 +141,7 @@ codes! {
     PARTS_GONE = "parts-gone";
     PARTS_MOVED = "parts-moved";
     PARTS_OUTDATED = "parts-outdated";
+    PARTS_SUPERSEDED = "parts-superseded";
     PARTS_WITHDRAWN = "parts-withdrawn";
     PART_CAME_BACK = "part-came-back";
     PART_CAME_BACK_BESIDE_UNMARKED = "part-came-back-beside-unmarked";

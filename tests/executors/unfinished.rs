@@ -51,6 +51,9 @@ fn goes_on(done: &Done) -> bool {
     done.text().contains("were not all made by the job that was to make them")
 }
 
+/// Puts a file there, as a whole or with less in it.
+type Put<'p> = &'p dyn Fn(&World, bool);
+
 /// What went to the trash with a file that had it no more is not there, whoever put it there: pages, leaves and layers. What is put
 /// there after it was ordered again stays.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -62,7 +65,7 @@ async fn parts_that_were_in_the_trash_before_they_were_ordered_are_made() {
     again["overwrite"] = json!(false);
     let long: Vec<String> = (1..=12).map(|number| format!("page{number}")).collect();
     let long: Vec<&str> = long.iter().map(String::as_str).collect();
-    let put: [(&str, &dyn Fn(&World, bool)); 3] = [
+    let put: [(&str, Put); 3] = [
         ("book.pdf", &|world, whole| world.put("in/book.pdf", &booklet(if whole { &long } else { &["x"] }, &[]))),
         ("scan.tif", &|world, whole| write_leaves(world, "scan.tif", if whole { 12 } else { 1 })),
         ("ad.psd", &|world, whole| {
