@@ -349,7 +349,7 @@ async fn passed_by(
     Ok(parts::is_superseded(tx, order).await?.then_some(Applied::Superseded(order.parent)))
 }
 
-/// `is_placed`: it was ordered before, and a later order stands in its place.
+/// An order that is placed with it stands in the place of any other; one that `is_placed` already may have another in its own.
 async fn begin_parts(
     tx: &mut Transaction,
     company: CompanyId,
@@ -357,14 +357,13 @@ async fn begin_parts(
     is_placed: bool,
     now: DateTime<Utc>,
 ) -> Result<Applied, StoreError> {
+    if is_placed {
+        return Ok(passed_by(tx, company, order, now).await?.unwrap_or(Applied::Nothing));
+    }
     if let Some(passed) = passed(tx, company, order.parent, &order.blob, now).await? {
         return Ok(passed);
     }
-    if !is_placed {
-        parts::note_ordered(tx, order.parent, Some(order.run)).await?;
-    } else if parts::is_superseded(tx, order).await? {
-        return Ok(Applied::Superseded(order.parent));
-    }
+    parts::note_ordered(tx, order.parent, Some(order.run)).await?;
     Ok(Applied::Nothing)
 }
 

@@ -355,6 +355,13 @@ async fn pages_of_an_earlier_file_are_no_pages_of_a_document() {
     world.run(UPLOAD, order(true, false)).await.succeeded();
     let there = "SELECT count(*) FROM asset WHERE part LIKE 'page:%' AND trash_state = 'NotInTrash'";
     assert_eq!(world.query(there).await, [[json!(0)]]);
+    // Nor are those of this very file that went to the trash with it.
+    world.put("in/book.pdf", &booklet(&["a", "b", "c"], &[]));
+    world.run(UPLOAD, order(true, false)).await.succeeded();
+    let without = world.run(UPLOAD, order(false, true)).await.succeeded();
+    assert!(without.text().contains("book has none of the pages"), "{}", without.text());
+    world.put("in/book.pdf", &booklet(&["d", "e"], &[]));
+    world.run(UPLOAD, order(true, false)).await.succeeded();
     let again = world.run(UPLOAD, order(false, true)).await.succeeded();
     assert!(
         again.text().contains("book has none of the pages, layers or renditions that the order asks for"),

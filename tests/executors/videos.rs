@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::child::nothing_is_left_in;
-use crate::world::{Done, World, directory, read, start};
+use crate::world::{Done, Moment, World, directory, read, start};
 
 const UPLOAD: JobKind = JobKind::UploadDirectory;
 
@@ -737,6 +737,35 @@ async fn a_film_whose_renditions_were_left_out_says_so() {
     upload(&world, by(&[&one, &two])).await;
     assert_eq!(world.asset_names().await, ["film", "film-AVS", "film-one", "film-two"]);
     assert_eq!(world.query("SELECT parts_ended FROM asset WHERE name = 'film'").await, [[json!(1)]]);
+}
+
+/// A film has the renditions of the job that began with them last, and the other says that it made no more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_job_that_begins_later_makes_the_renditions() {
+    let world = World::new().await;
+    world.put("in/film.mp4", &film("64x48", 1));
+    let [one, two, three] = ["one", "two", "three"].map(|name| preset(&world, name, &[("width", "32")]));
+    let (one, two, three) = (one.await, two.await, three.await);
+    let later = async || {
+        let film = crate::publish::asset(&world, "film").await;
+        let again = json!({ "assetHandleArray": [format!("a|{film}")], "createMask": false, "emailSetting": "None",
+                            "mediaOptions": by(&[&three]) });
+        let done = world.run(JobKind::ReprocessAssets, again).await.succeeded();
+        assert_eq!((done.counters.part, done.counters.warning), (1, 0), "{}", done.text());
+    };
+    let moment = Moment::Finds("SELECT 1 FROM item WHERE key LIKE '%rendition:%'");
+    let (done, was_broken_off) = world.run_broken_off(UPLOAD, order(by(&[&one, &two])), moment, later).await;
+    let done = done.succeeded();
+    assert!(was_broken_off);
+    assert!(
+        done.text().contains("The parts of film.mp4 are made by a job that began with them later"),
+        "{}",
+        done.text()
+    );
+    assert_eq!((done.counters.part, done.counters.warning, done.counters.error), (1, 1, 0), "{}", done.text());
+    let names: Vec<Value> = present(&world).await.iter().map(|row| row[0].clone()).collect();
+    assert_eq!(names, ["film", "film-three"]);
+    nothing_is_left(&world);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
