@@ -94,7 +94,7 @@ async fn layers_look_as_imagemagick_reads_them() {
     }
     let facts = world
         .query(
-            "SELECT p.name, a.width, a.height, a.info ->> 'bitsPerComponent', a.info ->> 'hasAlpha', a.part
+            "SELECT p.name, a.width, a.height, json_int(a.info, 'bitsPerComponent'), strpos(a.info, '\"hasAlpha\":true') > 0, a.part
              FROM asset a JOIN asset p ON p.id = a.parent_id WHERE a.name IN ('deep_1', 'raw_2') ORDER BY a.name",
         )
         .await;
@@ -264,7 +264,7 @@ async fn layers_are_extended_to_the_canvas() {
         }
     }
     let boxes = world
-        .query("SELECT DISTINCT info ->> '$.layer.left', info ->> '$.layer.width' FROM asset WHERE part IS NOT NULL")
+        .query("SELECT DISTINCT json_int(info, '$.layer.left'), json_int(info, '$.layer.width') FROM asset WHERE part IS NOT NULL")
         .await;
     assert_eq!(boxes, [[json!(0), json!(64)]]);
 }
@@ -404,7 +404,7 @@ async fn layers_are_made_again_as_they_were() {
     assert_eq!(size(&pyramid(&world, "ad_Slopes").await), (50, 40), "{}", done.text());
     assert!(derived(&world, "ad_Slopes", "Mask").await.is_some());
     assert_eq!(world.asset_names().await, ["ad", "ad_Slopes"]);
-    let place = world.query("SELECT info ->> '$.layer.width' FROM asset WHERE name = 'ad_Slopes'").await;
+    let place = world.query("SELECT json_int(info, '$.layer.width') FROM asset WHERE name = 'ad_Slopes'").await;
     assert_eq!(place, [[json!(80)]], "where it lay in the file is known as before");
     // With its file it is as it was, if the crop that was set on it is not to be kept.
     let parent = world.query("SELECT id FROM asset WHERE name = 'ad'").await[0][0].clone();

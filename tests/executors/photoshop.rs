@@ -60,8 +60,9 @@ async fn the_merged_picture_is_the_one_that_imagemagick_reads() {
         let difference = sum as f64 / ours.len() as f64;
         assert!(difference < 2.5, "{name}: {difference}");
     }
-    let facts =
-        world.query("SELECT info ->> 'format', info ->> 'bitsPerComponent' FROM asset WHERE name = 'deep'").await;
+    let facts = world
+        .query("SELECT json_text(info, 'format'), json_int(info, 'bitsPerComponent') FROM asset WHERE name = 'deep'")
+        .await;
     assert_eq!(facts, [[json!("Photoshop"), json!(16)]]);
 }
 

@@ -187,7 +187,7 @@ impl World {
     async fn told(&self, place: Place) -> BTreeSet<String> {
         let lines = self
             .query(
-                "SELECT code, params ->> 'file', params ->> 'context' FROM log_detail
+                "SELECT code, json_text(params, 'file'), json_text(params, 'context') FROM log_detail
                  WHERE code IN ('publish-success', 'publish-removed') ORDER BY id",
             )
             .await;

@@ -34,7 +34,7 @@ async fn a_folder_of_pictures_becomes_assets_with_pyramids() {
         assert!(world.blobs.contains(row[0].as_str().unwrap()));
     }
     assert_eq!(done.items, ["Sommer/été.png", "guide.txt", "shoe.jpg"]);
-    let source = world.query("SELECT result ->> 'bytes' FROM item WHERE key = 'guide.txt'").await;
+    let source = world.query("SELECT json_int(result, 'bytes') FROM item WHERE key = 'guide.txt'").await;
     assert_eq!(source, [[json!(18)]]);
 }
 
@@ -120,7 +120,7 @@ async fn what_the_database_refuses_costs_its_own_line() {
     assert!(text.contains("UploadError: b.jpg was left out: the database refused to write a derived file: "), "{text}");
     assert!(text.contains("not this one"), "{text}");
     assert!(done.items.contains(&"b.jpg".to_owned()), "it is not tried again: {:?}", done.items);
-    let refused = world.query("SELECT result ->> 'refused' FROM item WHERE key = 'b.jpg'").await;
+    let refused = world.query("SELECT strpos(result, '\"refused\":true') > 0 FROM item WHERE key = 'b.jpg'").await;
     assert_eq!(refused, [[json!(1)]]);
 }
 

@@ -191,7 +191,7 @@ async fn an_attempt_that_takes_too_long_is_told_and_then_cut_off() {
     .await;
     let reason = world
         .table(&format!(
-            "SELECT params ->> '$.reason.code' FROM log_detail WHERE instance_id = {id} AND code = 'attempt-failed'"
+            "SELECT json_text(params, '$.reason.code') FROM log_detail WHERE instance_id = {id} AND code = 'attempt-failed'"
         ))
         .await;
     assert_eq!(reason, ["reason-timeout"]);

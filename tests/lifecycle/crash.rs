@@ -102,7 +102,7 @@ async fn a_run_whose_daemon_was_killed_waits_ever_longer_and_says_why() {
         assert_eq!(why.params["reason"]["code"], json!("reason-worker-gone"));
         daemon.kill().await;
     }
-    let lines = "log_detail WHERE code = 'worker-lost' AND params ->> 'at' > logged_at";
+    let lines = "log_detail WHERE code = 'worker-lost' AND json_int(params, 'at') > logged_at";
     assert_eq!(world.count(lines).await, 6, "each loss has its line");
     world.check().await;
 }

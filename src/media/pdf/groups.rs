@@ -15,6 +15,7 @@ use super::Need;
 use super::excerpt::Excerpt;
 use super::parts::{Devices, Looked};
 use super::source::Source;
+use super::stretches;
 
 /// How deep forms are followed, and how many operators of a page: what is deeper or later is taken to need nothing, with a line.
 const DEEPEST: u32 = 24;
@@ -387,105 +388,107 @@ impl Walk {
         let (mut state, mut font, mut saved) = (begin, None, Vec::new());
         let mut outlines = false;
         let (mut fonts, mut patterns) = (BTreeMap::new(), BTreeSet::new());
-        let mut operators = UntypedIter::new(content);
-        while let Some(instruction) = operators.next() {
-            let Some(left) = self.left.checked_sub(1) else {
-                self.wrong.insert(Wrong::Unseen);
-                return painted;
-            };
-            self.left = left;
-            let name = || name_of(instruction.operands().next());
-            match &**instruction.operator {
-                b"q" if saved.len() < 512 => saved.push((state, font.clone(), outlines)),
-                b"Q" => (state, font, outlines) = saved.pop().unwrap_or((begin, None, false)),
-                b"g" | b"G" => self.check_device(others, Devices { gray: true, ..Devices::default() }),
-                b"rg" | b"RG" => self.check_device(others, Devices { rgb: true, ..Devices::default() }),
-                b"k" | b"K" => self.check_device(others, Devices { cmyk: true, ..Devices::default() }),
-                b"cs" | b"CS" => self.check_space(others, resources, || name().map(Object::Name)),
-                b"Tr" => outlines = matches!(number_of(instruction.operands().next()), Some(1 | 2 | 5 | 6)),
-                b"gs" => {
-                    if let Some(dict) = name().and_then(|name| resources.get_ext_g_state(&name)) {
-                        state = self.changed(state, &dict, resources, depth);
-                        let other = dict.get::<Array<'_>>("Font").and_then(|font| font.iter::<Dict<'_>>().next());
-                        font = other.map_or(font, |other| Some(other).filter(is_of_operators));
-                    }
-                }
-                b"Tf" => {
-                    let Some(name) = name() else { continue };
-                    let known = fonts.get(name.as_ref()).cloned();
-                    font = known.unwrap_or_else(|| {
-                        let found = resources.get_font(&name).filter(is_of_operators);
-                        fonts.insert(name.as_ref().to_vec(), found.clone());
-                        found
-                    });
-                }
-                b"scn" | b"SCN" => {
-                    let Some(name) = name_of(instruction.operands().last()) else { continue };
-                    if !patterns.insert(name.as_ref().to_vec()) {
-                        continue;
-                    }
-                    let pattern = resources.get_pattern(&name);
-                    if let Some(Object::Dict(shaded)) = &pattern {
-                        let shading = || shaded.get::<Object<'_>>("Shading");
-                        self.check_space(others, resources, || space_of(&shading()?));
-                    }
-                    if let Some(Object::Stream(tile)) = pattern {
-                        let tile = self.tile(&tile, resources, begin.within(), depth);
-                        painted.blends |= tile.blends;
-                        painted.lets_through |= tile.lets_through;
-                    }
-                }
-                b"Do" => {
-                    let Some(object) = name().and_then(|name| resources.get_x_object(&name)) else { continue };
-                    self.check_space(others, resources, || object.dict().get::<Object<'_>>("ColorSpace"));
-                    if is_form(&object) {
-                        painted.merge(self.form(&object, resources, state, depth));
-                    } else {
-                        self.paint(&mut painted, state);
-                        painted.lets_through |= object.dict().contains_key("SMask");
-                    }
-                }
-                b"Tj" | b"TJ" | b"'" | b"\"" => {
-                    self.paint(&mut painted, state);
-                    if outlines && font.is_none() && !state.strokes_plainly() {
-                        self.wrong.insert(Wrong::Outlined);
-                    }
-                    if let Some(font) = &font {
-                        // What is of one part, as the pictures of letters are, lets nothing of itself through.
-                        let is_seen = outlines || !state.fills_opaquely || !state.is_normal;
-                        if is_seen && self.is_told(font, outlines) {
-                            self.wrong.insert(Wrong::Drawings);
+        for stretch in stretches::of(content) {
+            let mut operators = UntypedIter::new(stretch);
+            while let Some(instruction) = operators.next() {
+                let Some(left) = self.left.checked_sub(1) else {
+                    self.wrong.insert(Wrong::Unseen);
+                    return painted;
+                };
+                self.left = left;
+                let name = || name_of(instruction.operands().next());
+                match &**instruction.operator {
+                    b"q" if saved.len() < 512 => saved.push((state, font.clone(), outlines)),
+                    b"Q" => (state, font, outlines) = saved.pop().unwrap_or((begin, None, false)),
+                    b"g" | b"G" => self.check_device(others, Devices { gray: true, ..Devices::default() }),
+                    b"rg" | b"RG" => self.check_device(others, Devices { rgb: true, ..Devices::default() }),
+                    b"k" | b"K" => self.check_device(others, Devices { cmyk: true, ..Devices::default() }),
+                    b"cs" | b"CS" => self.check_space(others, resources, || name().map(Object::Name)),
+                    b"Tr" => outlines = matches!(number_of(instruction.operands().next()), Some(1 | 2 | 5 | 6)),
+                    b"gs" => {
+                        if let Some(dict) = name().and_then(|name| resources.get_ext_g_state(&name)) {
+                            state = self.changed(state, &dict, resources, depth);
+                            let other = dict.get::<Array<'_>>("Font").and_then(|font| font.iter::<Dict<'_>>().next());
+                            font = other.map_or(font, |other| Some(other).filter(is_of_operators));
                         }
-                        if others.is_none() && !self.has_delicate_letters(font) {
-                            continue;
-                        }
-                        let letters = self.letters(font, resources, state, depth);
-                        painted.blends |= letters.blends;
-                        painted.lets_through |= letters.lets_through;
                     }
-                }
-                b"B" | b"B*" | b"b" | b"b*" => {
-                    self.paint(&mut painted, state);
-                    if !state.strokes_plainly() {
-                        self.wrong.insert(Wrong::Outlined);
-                    }
-                }
-                b"sh" => {
-                    let shading = || resources.get_shading(&name()?);
-                    self.check_space(others, resources, || space_of(&shading()?));
-                    self.paint(&mut painted, state);
-                }
-                b"f" | b"F" | b"f*" | b"S" | b"s" => self.paint(&mut painted, state),
-                b"BI" | b"ID" | b"EI" => {
-                    if let Some(Object::Stream(picture)) = instruction.operands().next() {
-                        let dict = picture.dict();
-                        self.check_space(others, resources, || {
-                            dict.get::<Object<'_>>("CS").or_else(|| dict.get::<Object<'_>>("ColorSpace"))
+                    b"Tf" => {
+                        let Some(name) = name() else { continue };
+                        let known = fonts.get(name.as_ref()).cloned();
+                        font = known.unwrap_or_else(|| {
+                            let found = resources.get_font(&name).filter(is_of_operators);
+                            fonts.insert(name.as_ref().to_vec(), found.clone());
+                            found
                         });
                     }
-                    self.paint(&mut painted, state);
+                    b"scn" | b"SCN" => {
+                        let Some(name) = name_of(instruction.operands().last()) else { continue };
+                        if !patterns.insert(name.as_ref().to_vec()) {
+                            continue;
+                        }
+                        let pattern = resources.get_pattern(&name);
+                        if let Some(Object::Dict(shaded)) = &pattern {
+                            let shading = || shaded.get::<Object<'_>>("Shading");
+                            self.check_space(others, resources, || space_of(&shading()?));
+                        }
+                        if let Some(Object::Stream(tile)) = pattern {
+                            let tile = self.tile(&tile, resources, begin.within(), depth);
+                            painted.blends |= tile.blends;
+                            painted.lets_through |= tile.lets_through;
+                        }
+                    }
+                    b"Do" => {
+                        let Some(object) = name().and_then(|name| resources.get_x_object(&name)) else { continue };
+                        self.check_space(others, resources, || object.dict().get::<Object<'_>>("ColorSpace"));
+                        if is_form(&object) {
+                            painted.merge(self.form(&object, resources, state, depth));
+                        } else {
+                            self.paint(&mut painted, state);
+                            painted.lets_through |= object.dict().contains_key("SMask");
+                        }
+                    }
+                    b"Tj" | b"TJ" | b"'" | b"\"" => {
+                        self.paint(&mut painted, state);
+                        if outlines && font.is_none() && !state.strokes_plainly() {
+                            self.wrong.insert(Wrong::Outlined);
+                        }
+                        if let Some(font) = &font {
+                            // What is of one part, as the pictures of letters are, lets nothing of itself through.
+                            let is_seen = outlines || !state.fills_opaquely || !state.is_normal;
+                            if is_seen && self.is_told(font, outlines) {
+                                self.wrong.insert(Wrong::Drawings);
+                            }
+                            if others.is_none() && !self.has_delicate_letters(font) {
+                                continue;
+                            }
+                            let letters = self.letters(font, resources, state, depth);
+                            painted.blends |= letters.blends;
+                            painted.lets_through |= letters.lets_through;
+                        }
+                    }
+                    b"B" | b"B*" | b"b" | b"b*" => {
+                        self.paint(&mut painted, state);
+                        if !state.strokes_plainly() {
+                            self.wrong.insert(Wrong::Outlined);
+                        }
+                    }
+                    b"sh" => {
+                        let shading = || resources.get_shading(&name()?);
+                        self.check_space(others, resources, || space_of(&shading()?));
+                        self.paint(&mut painted, state);
+                    }
+                    b"f" | b"F" | b"f*" | b"S" | b"s" => self.paint(&mut painted, state),
+                    b"BI" | b"ID" | b"EI" => {
+                        if let Some(Object::Stream(picture)) = instruction.operands().next() {
+                            let dict = picture.dict();
+                            self.check_space(others, resources, || {
+                                dict.get::<Object<'_>>("CS").or_else(|| dict.get::<Object<'_>>("ColorSpace"))
+                            });
+                        }
+                        self.paint(&mut painted, state);
+                    }
+                    _ => {}
                 }
-                _ => {}
             }
         }
         painted

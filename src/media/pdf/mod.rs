@@ -30,6 +30,7 @@ mod portfolio;
 mod prepare;
 mod raster;
 mod source;
+mod stretches;
 mod tree;
 mod words;
 mod work;

@@ -313,7 +313,7 @@ fn of_contents(pdf: &Pdf, page: &Page<'_>, budget: &Budget) -> Option<String> {
     let (mut pieces, mut damaged) = (0_usize, 0_usize);
     for id in contents(page) {
         let is_whole = match pdf.xref().get::<Stream<'_>>(id) {
-            Some(piece) => streams::wholeness(&piece, budget) == Wholeness::Whole,
+            Some(piece) => is_all_of(page, &piece, budget) || streams::wholeness(&piece, budget) == Wholeness::Whole,
             None if pdf.xref().get::<Object<'_>>(id).is_some() || is_in_file(pdf, id) => false,
             None => continue,
         };
@@ -325,6 +325,13 @@ fn of_contents(pdf: &Pdf, page: &Page<'_>, budget: &Budget) -> Option<String> {
         (1, 1) => Some("what it draws cannot be read as a whole, and is drawn as far as it can".to_owned()),
         (damaged, count) => Some(format!("{damaged} of {count} pieces of what it draws cannot be read as a whole")),
     }
+}
+
+/// Whether a stream is the only one that a page is drawn by, and its checksum is that of what hayro reads of it: then it need not be
+/// read once more to see that it is whole.
+fn is_all_of(page: &Page<'_>, piece: &Stream<'_>, budget: &Budget) -> bool {
+    let is_only = page.raw().get::<Stream<'_>>(keys::CONTENTS).is_some();
+    is_only && page.page_stream().is_some_and(|content| streams::ends_with_checksum(piece, content, budget))
 }
 
 fn is_there(part: Part, name: &Name<'_>, resources: &Resources<'_>) -> bool {

@@ -2,6 +2,7 @@
 
 use memchr::{memchr, memchr_iter, memchr2_iter, memmem};
 
+use super::super::stretches::is_regular;
 use super::Part;
 
 /// What operators name, in their order. None where that cannot be told in this way: where pictures or comments stand among the operators,
@@ -69,14 +70,6 @@ fn is_written_with(behind: &[u8]) -> bool {
 fn is_word(content: &[u8], at: usize, length: usize) -> bool {
     let is_apart = |byte: Option<&u8>| byte.is_none_or(|byte| !is_regular(*byte));
     is_apart(at.checked_sub(1).and_then(|before| content.get(before))) && is_apart(content.get(at + length))
-}
-
-/// Neither white space nor a sign that ends words (ISO 32000-2, 7.2.3).
-const fn is_regular(byte: u8) -> bool {
-    !matches!(
-        byte,
-        0 | b'\t' | b'\n' | 0x0c | b'\r' | b' ' | b'(' | b')' | b'<' | b'>' | b'[' | b']' | b'{' | b'}' | b'/' | b'%'
-    )
 }
 
 #[cfg(test)]

@@ -65,6 +65,22 @@ pub fn wholeness(stream: &Stream<'_>, budget: &Budget) -> Wholeness {
     }
 }
 
+/// Whether a stream that is compressed by Flate alone ends with the checksum of `content`, which was read of it (RFC 1950, 2.2).
+pub fn ends_with_checksum(stream: &Stream<'_>, content: &[u8], budget: &Budget) -> bool {
+    if is_locked(stream) || stream.filters()[..] != [Filter::FlateDecode] || parameters(stream, 0).is_some() {
+        return false;
+    }
+    let data = stream.raw_data();
+    // Some programs count the end of the line behind it in.
+    let ends = [&b""[..], b"\n", b"\r", b"\r\n"];
+    let checksum = simd_adler32::adler32(&content).to_be_bytes();
+    let is_whole = ends.into_iter().filter_map(|end| data.strip_suffix(end)).any(|data| data.ends_with(&checksum));
+    if is_whole {
+        budget.take(content.len() as u64);
+    }
+    is_whole
+}
+
 const fn by(is_whole: bool) -> Wholeness {
     if is_whole { Wholeness::Whole } else { Wholeness::Broken }
 }
