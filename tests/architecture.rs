@@ -258,10 +258,10 @@ fn tests_look_at_the_database_through_one_door() {
     let doors = [
         "tests/support/database.rs",
         // What is sent to the database is heard of by the name of who sends it.
-        "tests/lifecycle/recorder.rs",
+        "tests/dialects/recorder.rs",
         // Plans of one database, and migrations of it.
-        "tests/lifecycle/plans.rs",
-        "tests/lifecycle/upgrade.rs",
+        "tests/dialects/plans.rs",
+        "tests/dialects/upgrade.rs",
         "tests/architecture.rs",
     ];
     let mut found = Vec::new();
@@ -274,6 +274,28 @@ fn tests_look_at_the_database_through_one_door() {
     let besides: Vec<_> = found.iter().filter(|path| !doors.contains(&path.as_str())).collect();
     assert_eq!(besides, Vec::<&String>::new());
     assert_eq!(found.len(), doors.len(), "{found:?}");
+}
+
+#[test]
+fn tests_of_behaviour_know_no_dialect() {
+    // Those that are about files or words of one database: the command line that looks after them, full disks, plans.
+    let dialects =
+        ["tests/dialects/", "tests/cli", "tests/crash/", "tests/support/database.rs", "tests/architecture.rs"];
+    // A way out of a folder, to a file that is there.
+    let besides = [("tests/soap/export.rs", "prepress.db")];
+    let words =
+        ["sqlite", "PRAGMA", "json_each", "json_extract", "->>", "GLOB", "iif", "char(", "rowid", "prepress.db"];
+    let mut wrong = Vec::new();
+    for path in files(&root().join("tests"), ".rs") {
+        let source = Source::read(&path);
+        if dialects.iter().any(|home| source.path.starts_with(home)) {
+            continue;
+        }
+        let code = source.code.to_lowercase();
+        let named = words.iter().filter(|word| code.contains(&word.to_lowercase()));
+        wrong.extend(named.map(|word| (source.path.clone(), *word)).filter(|it| !besides.contains(&(&*it.0, it.1))));
+    }
+    assert_eq!(wrong, Vec::<(String, &str)>::new());
 }
 
 /// Calls that take memory for a count, and where in their arguments it stands.

@@ -115,7 +115,7 @@ async fn submit(address: &str, name: &str) {
 }
 
 async fn open(data: &Path) -> Database {
-    Database::read_only(data.join("prepress.db")).await
+    Database::read_only(data).await
 }
 
 /// Whether files are to be tried alone, or just are. A daemon that is killed then takes one for what ended it.

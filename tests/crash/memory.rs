@@ -99,7 +99,7 @@ async fn a_long_list_takes_no_more_memory_than_a_page() {
     let data = folder.path().join("data");
     let process = serve(&data);
     catalogue(&data, 0);
-    let database = Database::at(data.join("prepress.db")).await;
+    let database = Database::of(&data).await;
     // Runs that wait for a time far away, of a job that never fires.
     for sql in [
         "INSERT INTO job (id, company_id, name, kind, spec, account_id, submitter_id, created_at, trigger_kind, trigger_state)

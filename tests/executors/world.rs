@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
-use crate::database::Database;
+use crate::database::{Database, options};
 use chrono::{DateTime, TimeDelta, Utc};
 use prepress::assets::blobs::Blobs;
 use prepress::clock::{Clock, ManualClock, SharedClock};
@@ -20,6 +20,7 @@ use prepress::model::kind::JobKind;
 use prepress::model::log::Message;
 use prepress::model::outcome::Counters;
 use prepress::model::trigger::Trigger;
+use prepress::store::Store;
 use prepress::store::accounts::NewAccount;
 use prepress::store::assets::marking::Marking;
 use prepress::store::assets::sets::{Member, NewSet};
@@ -31,7 +32,6 @@ use prepress::store::jobs::attempt::{ItemReport, Release};
 use prepress::store::jobs::claim::{Claimed, FreeSlots, Lease};
 use prepress::store::jobs::finish::Ending;
 use prepress::store::jobs::submit::{NewJob, NewRun};
-use prepress::store::{Options, Store};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -106,8 +106,7 @@ impl World {
 
     pub async fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("prepress.db");
-        let store = Store::open(Options::new(&path, chrono_tz::Tz::UTC)).await.unwrap();
+        let store = Store::open(options(folder.path(), chrono_tz::Tz::UTC)).await.unwrap();
         let company = NewCompany {
             id: Some(CompanyId(47)),
             name: "Acme".into(),
@@ -138,7 +137,7 @@ impl World {
         change(&mut settings);
         let blobs = Blobs::open(&folder.path().join("blobs")).unwrap();
         std::fs::create_dir_all(settings.ingest_root.join("Acme")).unwrap();
-        let database = Database::at(&path).await;
+        let database = Database::of(folder.path()).await;
         Self { folder, store, blobs, settings, clock: ManualClock::at(start()), company, account, database }
     }
 

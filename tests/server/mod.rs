@@ -165,8 +165,7 @@ impl Server {
 
     /// Writes past the daemon, where time has to have passed.
     pub async fn execute(&self, sql: &str) {
-        let path = self.data().join("prepress.db");
-        Database::at(path).await.execute(sql).await;
+        Database::of(&self.data()).await.execute(sql).await;
     }
 
     /// Adds a user, or a membership of one that is there.

@@ -86,7 +86,7 @@ async fn jobs_that_end_meanwhile_push_no_other_out() {
     let server = busy_server().await;
     let mut response = long_answer(&server, "").await;
     let mut bytes = response.chunk().await.unwrap().unwrap().to_vec();
-    let database = Database::at(server.data().join("prepress.db")).await;
+    let database = Database::of(&server.data()).await;
     assert!(database.writes_back().await, "nobody holds a transaction open");
     let ended = "UPDATE instance SET state = 'Done', outcome = 'Succeeded', finished_at = 1 WHERE id % 2 = 0";
     database.execute(ended).await;

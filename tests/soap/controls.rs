@@ -402,7 +402,7 @@ impl House {
             "SELECT trigger_state || CASE WHEN deleted_at IS NULL THEN '' ELSE ', deleted' END FROM job WHERE id = {}",
             cell.job.0
         );
-        let job = Database::at(self.server.data().join("prepress.db")).await.texts(&question).await.remove(0);
+        let job = Database::of(&self.server.data()).await.texts(&question).await.remove(0);
         format!("{job} {}", self.shown_runs(cell.company, &cell.name).await)
     }
 

@@ -29,7 +29,7 @@ enum Fate {
 const EDITS: &str = "executors/edits.rs";
 const LAYERS: &str = "executors/layers.rs";
 const OPTIONS: &str = "executors/options.rs";
-const OUTBOX: &str = "lifecycle/outbox.rs";
+const OUTBOX: &str = "conformance/jobs/outbox.rs";
 const PAGES: &str = "executors/pages.rs";
 const SETS: &str = "executors/sets.rs";
 const UPLOAD: &str = "executors/upload.rs";

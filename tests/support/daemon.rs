@@ -14,6 +14,7 @@ use prepress::service::mark::MarkKeeper;
 use prepress::store::Store;
 use tokio::runtime::{Builder, Runtime};
 
+use super::database::options;
 use super::{Wire, World};
 
 /// What most tests use.
@@ -81,9 +82,9 @@ impl<'w> Daemon<'w> {
     ) -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let owner = format!("daemon-{}", STARTED.fetch_add(1, Ordering::Relaxed));
-        let options = prepress::store::Options::new(world.store().path(), world.zone);
+        let options = options(world.dir.path(), world.zone);
         let clock = world.clock.clone();
-        let blobs = world.store().path().with_file_name("blobs");
+        let blobs = world.dir.path().join("blobs");
         std::fs::create_dir_all(&blobs).unwrap();
         let started = runtime.spawn(async move {
             let store = Store::open(options).await.unwrap();

@@ -1,15 +1,27 @@
 //! The database of a test, looked at and changed behind the program's back: the one place of the tests that knows which database
 //! that is. Questions are written as the store writes its statements (`store::sql::fragments`).
+//!
+//! The environment names it: `PREPRESS_TEST_DATABASE=sqlite`, which is also what is taken where it says nothing.
 #![allow(dead_code, clippy::unwrap_used, reason = "each test file uses a part of it, and only tests do")]
 
 use std::path::Path;
 use std::time::Duration;
 
+use chrono_tz::Tz;
 use prepress::store::sql::fragments;
 use prepress::store::sql::sqlite::Sqlite;
+use prepress::store::{Options, sample};
 use serde_json::{Value, json};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteRow};
 use sqlx::{AssertSqlSafe, Row, SqlitePool};
+
+/// The store of a test whose data lie in `folder`.
+pub fn options(folder: &Path, zone: Tz) -> Options {
+    match std::env::var("PREPRESS_TEST_DATABASE").as_deref() {
+        Err(_) | Ok("" | "sqlite") => Options::new(folder.join("prepress.db"), zone),
+        Ok(other) => panic!("PREPRESS_TEST_DATABASE={other}: the store runs on sqlite"),
+    }
+}
 
 /// Clones share it.
 #[derive(Debug, Clone)]
@@ -18,13 +30,19 @@ pub struct Database {
 }
 
 impl Database {
-    pub async fn at(path: impl AsRef<Path>) -> Self {
-        Self::with(SqliteConnectOptions::new().filename(path), 4).await
+    /// That of the store whose data lie in `folder`.
+    pub async fn of(folder: &Path) -> Self {
+        Self::with(SqliteConnectOptions::new().filename(options(folder, Tz::UTC).path), 4).await
     }
 
     /// For who looks at a database that nobody may write to.
-    pub async fn read_only(path: impl AsRef<Path>) -> Self {
-        Self::with(SqliteConnectOptions::new().filename(path).read_only(true), 1).await
+    pub async fn read_only(folder: &Path) -> Self {
+        Self::with(SqliteConnectOptions::new().filename(options(folder, Tz::UTC).path).read_only(true), 1).await
+    }
+
+    /// Adds runs and assets to one that nobody has open, until there are so many.
+    pub async fn fill(folder: &Path, runs: i64, assets: i64) {
+        sample::fill(&options(folder, Tz::UTC).path, runs, assets).await.unwrap();
     }
 
     async fn with(options: SqliteConnectOptions, most: u32) -> Self {
@@ -75,6 +93,21 @@ impl Database {
     pub async fn execute(&self, statement: &str) {
         let done = sqlx::query(words(statement)).execute(&self.connections).await;
         done.unwrap_or_else(|error| panic!("{statement}: {error}"));
+    }
+
+    /// Tables whose rows have numbers that the database gives.
+    pub async fn numbered_tables(&self) -> Vec<String> {
+        self.texts(
+            "SELECT m.name FROM sqlite_schema m JOIN pragma_table_info(m.name) c
+             WHERE m.type = 'table' AND c.name = 'id' AND c.pk = 1 AND c.type = 'INTEGER' ORDER BY m.name",
+        )
+        .await
+    }
+
+    /// What must hold of every database at every time.
+    pub async fn assert_whole(&self) {
+        assert_eq!(self.texts("PRAGMA integrity_check").await, ["ok"]);
+        assert_eq!(self.table("PRAGMA foreign_key_check").await, Vec::<String>::new());
     }
 
     /// Whether all that was written could be brought from the log into the database, as it can when nobody reads.

@@ -15,7 +15,7 @@ mod world;
 
 pub use attempt::{Attempt, picture};
 pub use daemon::{Daemon, policy};
-pub use database::Database;
+pub use database::{Database, options};
 pub use script::{Call, Calls, Scripted, stage};
 pub use sent::{Sent, Wire};
 pub use world::{Plan, World, at, company, eventually, publish, upload};

@@ -12,13 +12,13 @@ use prepress::model::job::JobSpec;
 use prepress::model::kind::JobKind;
 use prepress::model::schedule::Schedule;
 use prepress::model::trigger::Trigger;
+use prepress::store::Store;
 use prepress::store::jobs::query::{Run, RunFilter, SlotRecord};
 use prepress::store::jobs::submit::{NewJob, NewRun, SubmitError, Submitted};
-use prepress::store::{Options, Store};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::Database;
+use super::database::{Database, options};
 
 /// Nothing that a test waits for takes longer, even on a machine that does other things.
 const GUARD: Duration = Duration::from_secs(60);
@@ -83,8 +83,8 @@ impl World {
     pub async fn in_zone(zone: &str, now: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let zone: Tz = zone.parse().unwrap();
-        let store = Store::open(Options::new(dir.path().join("test.db"), zone)).await.unwrap();
-        let raw = Database::at(dir.path().join("test.db")).await;
+        let store = Store::open(options(dir.path(), zone)).await.unwrap();
+        let raw = Database::of(dir.path()).await;
         let world = Self { clock: ManualClock::at(at(now)), zone, own: store, daemon: Mutex::default(), raw, dir };
         for id in 1..=3 {
             world.add_company(id).await;
@@ -117,7 +117,7 @@ impl World {
     }
 
     pub async fn open_in(&self, zone: Tz) -> Store {
-        Store::open(Options::new(self.dir.path().join("test.db"), zone)).await.unwrap()
+        Store::open(options(self.dir.path(), zone)).await.unwrap()
     }
 
     pub fn now(&self) -> DateTime<Utc> {
@@ -255,7 +255,6 @@ impl World {
             let rows = self.table(&format!("SELECT id, state FROM instance WHERE {condition}")).await;
             assert!(rows.is_empty(), "{what}: {rows:?}");
         }
-        assert_eq!(self.table("PRAGMA integrity_check").await, ["ok"]);
-        assert_eq!(self.table("PRAGMA foreign_key_check").await, Vec::<String>::new());
+        self.raw.assert_whole().await;
     }
 }

@@ -8,7 +8,7 @@
 //!
 //! SQLite guesses what is cheap, and without statistics, or with old ones, it guesses wrong. So the statements leave it
 //! little to choose: `CROSS JOIN` keeps tables in their order, a subselect is done first, a column behind a `+` is not
-//! looked up in an index, and the indexes of whole companies are used only by who says `company_id + 0`. `tests/lifecycle/plans.rs` asks for the plan of each.
+//! looked up in an index, and the indexes of whole companies are used only by who says `company_id + 0`. `tests/dialects/plans.rs` asks for the plan of each.
 
 use super::query::{RunFilter, RunOrder};
 use crate::model::id::{AccountId, CompanyId, InstanceId};

@@ -5,7 +5,7 @@ use prepress::model::role::Role;
 use prepress::service::{Caller, Denied, Error};
 use serde_json::{Value, json};
 
-use super::tenants::World;
+use crate::tenants::World;
 
 /// Two companies.
 struct Town {

@@ -1,17 +1,11 @@
 //! A server with companies, users and assets, as far as the service layer sees it.
 #![allow(dead_code, clippy::unwrap_used, reason = "each test file uses a part of it, and only tests do")]
 
-#[path = "../support/attempt.rs"]
-pub mod attempt;
-#[path = "../support/database.rs"]
-pub mod database;
 pub mod shop;
 
 use std::sync::Arc;
 
-use attempt::{Attempt, picture};
 use chrono::{TimeDelta, TimeZone, Utc};
-use database::Database;
 use prepress::clock::{Clock, ManualClock, SharedClock};
 use prepress::model::asset::{AssetType, PictureFacts};
 use prepress::model::handle;
@@ -20,13 +14,15 @@ use prepress::model::role::Role;
 use prepress::service::FirstAdmin;
 use prepress::service::admin::AddUser;
 use prepress::service::{Caller, Credentials, Error, LoginSettings, Services, Settings};
+use prepress::store::Store;
 use prepress::store::assets::arrival::Arrival;
 use prepress::store::assets::ingest::Master;
 use prepress::store::companies::Company;
-use prepress::store::{Options, Store};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+
+use crate::support::{Attempt, Database, options, picture};
 
 pub const PASSWORD: &str = "correct horse battery";
 
@@ -44,8 +40,7 @@ impl World {
 
     pub async fn with(settings: Settings) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store =
-            Store::open(Options::new(folder.path().join("prepress.db"), chrono_tz::Europe::Berlin)).await.unwrap();
+        let store = Store::open(options(folder.path(), chrono_tz::Europe::Berlin)).await.unwrap();
         let clock = ManualClock::at(Utc.with_ymd_and_hms(2026, 11, 23, 9, 15, 0).unwrap());
         let shared: SharedClock = clock.clone();
         let services = Services::new(store.clone(), shared, settings).unwrap();
@@ -109,14 +104,12 @@ impl World {
 
     /// One number from the database file.
     pub async fn number(&self, sql: &str) -> i64 {
-        let path = self.folder.path().join("prepress.db");
-        Database::at(path).await.number(sql).await
+        Database::of(self.folder.path()).await.number(sql).await
     }
 
     /// Changes the database behind the program's back.
     pub async fn write(&self, sql: &str) {
-        let path = self.folder.path().join("prepress.db");
-        Database::at(path).await.execute(sql).await;
+        Database::of(self.folder.path()).await.execute(sql).await;
     }
 
     /// Calls an operation by its name, with the parameter in its JSON form.

@@ -168,12 +168,7 @@ async fn no_number_of_a_handle_is_given_twice() {
     let store = world.store();
     one_of_each(&world, &store, "first").await;
     one_of_each(&world, &store, "second").await;
-    let tables = world
-        .table(
-            "SELECT m.name FROM sqlite_schema m JOIN pragma_table_info(m.name) c
-             WHERE m.type = 'table' AND c.name = 'id' AND c.pk = 1 AND c.type = 'INTEGER' ORDER BY m.name",
-        )
-        .await;
+    let tables = world.raw.numbered_tables().await;
     let tables: Vec<&str> = tables.iter().map(String::as_str).filter(|it| !WITHOUT_HANDLES.contains(it)).collect();
     assert_eq!(
         tables,

@@ -9,7 +9,7 @@ use prepress::store::jobs::control::Control;
 use prepress::store::jobs::submit::SubmitError;
 use serde_json::json;
 
-use crate::control::{administrator, named, services};
+use super::control::{administrator, named, services};
 use crate::support::{Daemon, Plan, Scripted, World, at, company, policy, publish, stage, upload};
 
 fn firing(misfire: Misfire, overlap: Overlap) -> EnginePolicy {

@@ -10,10 +10,10 @@ use prepress::store::jobs::Fence;
 use prepress::store::jobs::attempt::{AttemptError, ItemReport};
 use prepress::store::jobs::claim::{FreeSlots, Lease};
 use prepress::store::jobs::submit::SubmitError;
-use prepress::store::{Options, Store, StoreError};
+use prepress::store::{Store, StoreError};
 use serde_json::json;
 
-use crate::support::{Daemon, Plan, Scripted, World, policy, upload};
+use crate::support::{Daemon, Plan, Scripted, World, options, policy, upload};
 
 /// Claims everything that waits.
 async fn claim_all(world: &World, store: &Store) -> Vec<Fence> {
@@ -128,8 +128,8 @@ async fn processes_that_open_a_new_database_together_all_come_in() {
     for _ in 0..5 {
         let dir = tempfile::tempdir().unwrap();
         let open = (0..8).map(|_| {
-            let path = dir.path().join("new.db");
-            tokio::spawn(async move { Store::open(Options::new(path, chrono_tz::UTC)).await })
+            let options = options(dir.path(), chrono_tz::UTC);
+            tokio::spawn(async move { Store::open(options).await })
         });
         for opened in futures_util::future::join_all(open).await {
             opened.unwrap().unwrap();

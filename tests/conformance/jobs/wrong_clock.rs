@@ -9,8 +9,8 @@ use prepress::model::trigger::Misfire;
 use prepress::store::jobs::posts::Upload;
 use serde_json::json;
 
-use crate::control::{administrator, named, services};
-use crate::posts::{first, post};
+use super::control::{administrator, named, services};
+use super::posts::{first, post};
 use crate::support::{Daemon, Plan, Scripted, Wire, World, at, policy, stage, upload};
 
 const HOURLY: Plan<'static> = Plan::Cron("0 0 * * * ?");

@@ -19,7 +19,7 @@ fn read(blobs: &std::path::Path) -> Option<Mark> {
 #[tokio::test]
 async fn it_is_written_when_numbers_have_changed_and_only_then() {
     let world = World::new().await;
-    let blobs = world.store().path().with_file_name("blobs");
+    let blobs = world.dir.path().join("blobs");
     std::fs::create_dir_all(&blobs).unwrap();
     let keeper = MarkKeeper::new(world.store(), &blobs, "6f2e".to_owned());
     keeper.keep().await.unwrap();
@@ -41,7 +41,7 @@ async fn it_is_written_when_numbers_have_changed_and_only_then() {
 async fn a_daemon_writes_it_once_a_minute() {
     let world = World::new().await;
     let daemon = Daemon::start(&world, policy(), Scripted::idle()).await;
-    let blobs = world.store().path().with_file_name("blobs");
+    let blobs = world.dir.path().join("blobs");
     let run = world.run_at_once(1, "upload").await;
     world.until_done(run).await;
     eventually("the mark has seen the run", || async {

@@ -4,7 +4,7 @@ use chrono_tz::Tz;
 use prepress::clock::Clock;
 use prepress::model::id::AccountId;
 
-use crate::control::{administrator, named, services};
+use super::control::{administrator, named, services};
 use crate::support::{Daemon, Plan, Scripted, World, at, policy};
 
 /// Moves the clock by whole hours through a span and gives the slots of a job at its end.

@@ -1,9 +1,8 @@
 //! Logins, users, companies and what the command line does to them.
 
-#[path = "accounts/property_sets.rs"]
 mod property_sets;
-mod tenants;
 
+use crate::tenants::{PASSWORD, World, company_handle, credentials, one_at_a_time};
 use chrono::TimeDelta;
 use prepress::clock::Clock;
 use prepress::model::asset::AssetType;
@@ -16,7 +15,6 @@ use prepress::service::{
 };
 use prepress::store::accounts::NewAccount;
 use serde_json::{Value, json};
-use tenants::{PASSWORD, World, company_handle, credentials, one_at_a_time};
 
 fn refusal(result: Result<Caller, Error>) -> NotAuthenticated {
     match result {

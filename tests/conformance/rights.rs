@@ -1,14 +1,12 @@
 //! Who may do what where: every operation, between companies and between roles.
 
-mod tenants;
-
+use crate::tenants::{PASSWORD, World, asset_handle, company_handle};
 use chrono::TimeDelta;
 use prepress::clock::Clock;
 use prepress::model::id::AssetId;
 use prepress::model::role::Role;
 use prepress::service::{Caller, Denied, Error};
 use serde_json::{Value, json};
-use tenants::{PASSWORD, World, asset_handle, company_handle};
 
 /// Roles as the reference prints them; IpsCompanyAdmin added to getCompanyInfo.
 const EVERYBODY: &str = "IpsUser IpsAdmin IpsCompanyAdmin TrialSiteAdmin TrialSiteUser ImagePortalAdmin ImagePortalUser \

@@ -4,8 +4,8 @@
 use prepress::model::id::AssetId;
 use serde_json::{Value, json};
 
-use super::tenants::asset_handle;
-use super::tenants::shop::Shop;
+use crate::tenants::asset_handle;
+use crate::tenants::shop::Shop;
 
 /// A set and three pictures.
 struct Views {

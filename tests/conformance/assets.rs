@@ -1,9 +1,9 @@
 //! Folders and assets, from creation to the trash.
 
-#[path = "assets/sets.rs"]
 mod sets;
-mod tenants;
 
+use crate::tenants::shop::Shop;
+use crate::tenants::{asset_handle, master};
 use prepress::clock::Clock;
 use prepress::model::asset::{AssetType, DerivedRole, TrashState};
 use prepress::model::id::{AssetId, CompanyId};
@@ -17,8 +17,6 @@ use prepress::store::assets::marking::Marking;
 use prepress::store::companies::Settings;
 use prepress::store::effect::{Applied, Effect};
 use serde_json::{Value, json};
-use tenants::shop::Shop;
-use tenants::{asset_handle, master};
 
 #[tokio::test]
 async fn folders_live_and_die() {

@@ -1,12 +1,13 @@
-//! Statements that are put together while the program runs, other than those of lists (`lists`) and of jobs (`plans`).
+//! Statements that are put together while the program runs, other than those of jobs (`plans`).
 
+use chrono::DateTime;
 use chrono_tz::Tz;
 use prepress::model::asset::{AssetType, PublishState, TrashState};
-use prepress::model::id::{AssetId, CompanyId};
+use prepress::model::id::{AccountId, AssetId, CompanyId, InstanceId};
 use prepress::store::assets::query::{
     Condition, FieldTest, Group, NumberField, NumberOp, Scalar, Search, Sort, TextField, TextOp,
 };
-use prepress::store::jobs::query::RunFilter;
+use prepress::store::jobs::query::{RunFilter, RunOrder};
 use prepress::store::{Options, Store};
 
 use super::assert_read_by_postgresql;
@@ -89,12 +90,42 @@ fn searches() -> Vec<Search> {
     all
 }
 
+/// Each order of each choice of runs.
+fn lists() -> Vec<RunFilter> {
+    use RunOrder::{AccountId as Account, CompanyName, Email, Errors, JobName, Kind, Number, StartDate, Successes};
+    let mut all = Vec::new();
+    for order in [StartDate, Number, JobName, Kind, CompanyName, Account, Email, Errors, Successes] {
+        for companies in [None, Some(Vec::new()), Some(vec![COMPANY]), Some(vec![COMPANY, CompanyId(2)])] {
+            for account in [None, Some(AccountId(1))] {
+                for (from, until) in [(None, None), (Some(0), None), (None, Some(0)), (Some(0), Some(0))] {
+                    let at = |millis: Option<i64>| millis.and_then(DateTime::from_timestamp_millis);
+                    let companies = companies.clone();
+                    let filter = RunFilter {
+                        companies,
+                        account,
+                        from: at(from),
+                        until: at(until),
+                        order,
+                        ..RunFilter::default()
+                    };
+                    all.push(RunFilter { descending: true, limit: Some(37), ..filter.clone() });
+                    all.push(filter);
+                }
+            }
+        }
+    }
+    all
+}
+
 #[tokio::test]
 async fn what_is_put_together_is_read_by_postgresql() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(Options::new(folder.path().join("test.db"), Tz::UTC)).await.unwrap();
     for search in searches() {
         recorder::call(TEST, "search", store.search_assets(COMPANY, &search)).await.unwrap();
+    }
+    for list in lists() {
+        recorder::call(TEST, "list", store.run_numbers(&list)).await.unwrap();
     }
     recorder::call(TEST, "assets", store.assets(COMPANY, &[AssetId(1)])).await.unwrap();
     recorder::call(TEST, "names", store.assets_named(COMPANY, &["a".to_owned()])).await.unwrap();
@@ -104,7 +135,7 @@ async fn what_is_put_together_is_read_by_postgresql() {
     recorder::call(TEST, "schedules", store.scheduled_jobs(None, None)).await.unwrap();
     recorder::call(TEST, "schedules", store.scheduled_numbers(Some(&[COMPANY]), None)).await.unwrap();
     recorder::call(TEST, "schedules", store.ended_schedule(COMPANY, "a")).await.unwrap();
-    let of_run = RunFilter { parent: Some(prepress::model::id::InstanceId(1)), ..RunFilter::default() };
+    let of_run = RunFilter { parent: Some(InstanceId(1)), ..RunFilter::default() };
     recorder::call(TEST, "follow-ups", store.runs(&of_run)).await.unwrap();
     let written = recorder::recorded(TEST).written;
     assert!(written.len() > 150, "{} statements", written.len());

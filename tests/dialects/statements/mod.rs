@@ -2,7 +2,7 @@
 //!
 //! They are written once, in what SQLite and PostgreSQL both read and in the words of `store::sql::fragments`. So that this
 //! stays so, PostgreSQL prepares each: those in the source here, and those that are put together while the program runs
-//! where calls are made that send them (`put_together`, `lists`, `plans`).
+//! where calls are made that send them (`put_together`, `plans`).
 
 mod postgres;
 mod put_together;

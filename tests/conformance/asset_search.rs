@@ -1,12 +1,10 @@
 //! Finding assets: by condition, by handle, by name.
 
-mod tenants;
-
+use crate::tenants::asset_handle;
+use crate::tenants::shop::Shop;
 use prepress::clock::Clock;
 use prepress::model::asset::AssetType;
 use serde_json::{Value, json};
-use tenants::asset_handle;
-use tenants::shop::Shop;
 
 #[tokio::test]
 async fn searches_come_in_pages_and_in_order() {
