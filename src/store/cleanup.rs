@@ -1,7 +1,6 @@
 //! What Cleanup does to the database, each step in the transaction of its checkpoint.
 
 use chrono::{DateTime, Utc};
-use serde_json::json;
 
 use crate::model::id::{AccountId, AssetId, CompanyId, JobId};
 use crate::store::assets::{change, note_changed};
@@ -92,10 +91,9 @@ async fn remove_assets(tx: &mut Transaction) -> Result<u64, StoreError> {
     .fetch_all(&mut *tx)
     .await
     .map_err(StoreError::doing("look for assets that were given up"))?;
-    let list = json!(gone).to_string();
     // A part whose parent is gone is an asset of its own, which may be published in another way.
     let parts: Vec<i64> = sql::scalar("SELECT id FROM asset WHERE parent_id IN ids($1)")
-        .bind(&list)
+        .list(&gone)
         .fetch_all(&mut *tx)
         .await
         .map_err(StoreError::doing("look for parts of assets that were given up"))?;
@@ -109,9 +107,9 @@ async fn remove_assets(tx: &mut Transaction) -> Result<u64, StoreError> {
         "UPDATE asset SET parent_id = NULL, part = NULL, made_of = NULL, part_recipe = NULL WHERE parent_id IN ids($1)",
         "DELETE FROM asset WHERE id IN ids($1)",
         "DELETE FROM folder WHERE deleted_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM asset WHERE folder_id = folder.id)
-         AND $1 <> '[]'",
+         AND EXISTS (SELECT 1 FROM ids($1) gone)",
     ] {
-        sql::query(sql).bind(&list).execute(&mut *tx).await.map_err(StoreError::doing("remove assets"))?;
+        sql::query(sql).list(&gone).execute(&mut *tx).await.map_err(StoreError::doing("remove assets"))?;
     }
     Ok(gone.len() as u64)
 }
@@ -132,7 +130,6 @@ async fn unnamed(connection: &mut Connection, blobs: &[String]) -> Result<Vec<St
 
 /// Those of a folder that were orphans and are none any more, or are gone, are forgotten; and then why they were.
 async fn keep_orphans(tx: &mut Transaction, prefix: &str, orphans: &[String]) -> Result<(), StoreError> {
-    let list = json!(orphans).to_string();
     for sql in [
         "DELETE FROM replaced_file WHERE sha256 IN (
              SELECT blob FROM orphaned_blob
@@ -141,7 +138,7 @@ async fn keep_orphans(tx: &mut Transaction, prefix: &str, orphans: &[String]) ->
          WHERE substr(blob, 1, length($2)) = $2 AND blob NOT IN texts($1)",
     ] {
         sql::query(sql)
-            .bind(&list)
+            .list(orphans)
             .bind(prefix)
             .execute(&mut *tx)
             .await
@@ -159,9 +156,8 @@ async fn note_orphans(
     let doing = "note the files that nothing refers to";
     let orphans = unnamed(tx, blobs).await?;
     keep_orphans(tx, prefix, &orphans).await?;
-    let list = json!(orphans).to_string();
     sql::query("INSERT INTO orphaned_blob (blob, since_at) SELECT o.text, $2 FROM texts($1) o WHERE true ON CONFLICT DO NOTHING")
-        .bind(&list)
+        .list(&orphans)
         .bind(now.timestamp_millis())
         .execute(&mut *tx)
         .await
@@ -169,7 +165,7 @@ async fn note_orphans(
     let replaced: i64 = sql::scalar(
         "SELECT count(*) FROM texts($1) listed WHERE EXISTS (SELECT 1 FROM replaced_file WHERE sha256 = listed.text)",
     )
-    .bind(&list)
+    .list(&orphans)
     .fetch_one(tx)
     .await
     .map_err(StoreError::doing(doing))?;

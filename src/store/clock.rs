@@ -1,7 +1,6 @@
 //! What was written while the clock was ahead, and how far the clock is known to have come.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::json;
 
 use super::{Bell, Reads, Store, StoreError, Transaction, rows};
 use crate::store::sql::{self, Connection};
@@ -275,8 +274,7 @@ async fn note(tx: &mut Transaction, key: &str, value: &str) -> Result<(), StoreE
 }
 
 async fn shorten_waits(tx: &mut Transaction, waits: &Waits, now: DateTime<Utc>) -> Result<Shortened, StoreError> {
-    let millis =
-        |waits: &[TimeDelta]| json!(waits.iter().map(TimeDelta::num_milliseconds).collect::<Vec<_>>()).to_string();
+    let millis = |waits: &[TimeDelta]| waits.iter().map(TimeDelta::num_milliseconds).collect::<Vec<_>>();
     let most = |waits: &[TimeDelta]| i64::try_from(waits.len()).unwrap_or(i64::MAX) - 1;
     let doing = "shorten what waits";
     let retries = sql::query(
@@ -286,7 +284,7 @@ async fn shorten_waits(tx: &mut Transaction, waits: &Waits, now: DateTime<Utc>) 
            AND not_before_at > $1 + (SELECT w.id FROM ids($2) w WHERE w.n = least(instance.failures, $3))",
     )
     .bind(now.timestamp_millis())
-    .bind(millis(&waits.retry))
+    .list(&millis(&waits.retry))
     .bind(most(&waits.retry))
     .execute(&mut *tx)
     .await
@@ -301,7 +299,7 @@ async fn shorten_waits(tx: &mut Transaction, waits: &Waits, now: DateTime<Utc>) 
                AND next_try_at > $1 + (SELECT w.id FROM ids($2) w WHERE w.n = least(outbox.attempts, $3))",
         )
         .bind(now.timestamp_millis())
-        .bind(millis(&waits.delivery))
+        .list(&millis(&waits.delivery))
         .bind(most(&waits.delivery))
         .bind(channel)
         .execute(&mut *tx)

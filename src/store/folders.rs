@@ -1,7 +1,6 @@
 //! Folders. The root is the empty path; deleting hides a folder, and making it again brings it back.
 
 use chrono::{DateTime, Utc};
-use serde_json::json;
 
 use super::assets::next_change;
 use super::rows::{get, instant};
@@ -39,7 +38,7 @@ impl Reads {
         types: &[AssetType],
         limit: u32,
     ) -> Result<Option<Vec<Folder>>, StoreError> {
-        let types = if types.is_empty() { None } else { Some(json!(types).to_string()) };
+        let types = (!types.is_empty()).then_some(types);
         let rows = sql::query(
             "SELECT f.id, f.path, f.modified_at,
                     CAST($5 AS text) IS NULL OR EXISTS (SELECT 1 FROM asset a WHERE a.folder_id = f.id AND a.trash_state = 'NotInTrash'
@@ -52,7 +51,7 @@ impl Reads {
         .bind(path)
         .bind(Subtree::of(path).first)
         .bind(Subtree::of(path).end)
-        .bind(types)
+        .list_or_null(types)
         .bind(limit)
         .fetch_all(&mut *self.reader().await?)
         .await

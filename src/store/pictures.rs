@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, HashMap};
 
 use serde::Deserialize;
-use serde_json::json;
 
 use super::assets::ingest::{Derived, Master};
 use super::{Reads, StoreError, Transaction, rows};
@@ -151,13 +150,13 @@ impl Reads {
 
     /// Every picture of a company that is not in the trash and no page of a document, in order of numbers.
     pub async fn pictures(&self, company: CompanyId) -> Result<Vec<PictureState>, StoreError> {
-        let found = sql::query(pictures!("")).bind(company.0).bind(picture_types());
+        let found = sql::query(pictures!("")).bind(company.0).list(&picture_types());
         self.picture_states(found).await
     }
 
     /// One of them.
     pub async fn picture(&self, company: CompanyId, asset: AssetId) -> Result<Option<PictureState>, StoreError> {
-        let found = sql::query(pictures!("AND a.id = $3")).bind(company.0).bind(picture_types()).bind(asset.0);
+        let found = sql::query(pictures!("AND a.id = $3")).bind(company.0).list(&picture_types()).bind(asset.0);
         Ok(self.picture_states(found).await?.pop())
     }
 
@@ -230,9 +229,8 @@ impl Reads {
     }
 }
 
-fn picture_types() -> String {
-    let types: Vec<AssetType> = AssetType::ALL.iter().copied().filter(|kind| kind.is_picture()).collect();
-    json!(types).to_string()
+fn picture_types() -> Vec<AssetType> {
+    AssetType::ALL.iter().copied().filter(|kind| kind.is_picture()).collect()
 }
 
 /// What was made from these assets, stale or not.

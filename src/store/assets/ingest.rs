@@ -3,7 +3,6 @@
 //! The functions take a transaction, so that a checkpoint can commit an asset with the item it came from.
 
 use chrono::{DateTime, Utc};
-use serde_json::json;
 
 use super::marking::{Marked, Marking};
 use super::{AssetError, Contexts, next_change, note_changed, parts, set_marks};
@@ -199,7 +198,7 @@ pub(in crate::store) async fn derive(
     }
     sql::query("DELETE FROM derived WHERE asset_id = $1 AND role NOT IN texts($2)")
         .bind(asset.0)
-        .bind(json!(derived.iter().map(|file| file.role).collect::<Vec<_>>()).to_string())
+        .list(&derived.iter().map(|file| file.role).collect::<Vec<_>>())
         .execute(&mut *tx)
         .await
         .map_err(StoreError::doing("forget derived files"))?;

@@ -180,7 +180,7 @@ async fn forget_withdrawn(tx: &mut Transaction, assets: &[AssetId], contexts: &C
          AND (CAST($2 AS text) IS NULL OR context_id IN ids($2))",
     )
     .list(assets)
-    .bind(contexts.bound())
+    .list_or_null(contexts.these())
     .execute(tx)
     .await
     .map(|_| ())
@@ -219,14 +219,14 @@ pub(super) async fn set_by_somebody(
                               ON part.parent_id = i.id AND part.part IS NOT NULL AND part.trash_state = 'InTrash')",
         )
         .list(assets)
-        .bind(contexts.bound())
+        .list_or_null(contexts.these())
         .execute(&mut *tx)
         .await
         .map_err(StoreError::doing("unmark what lies in the trash"))?;
     }
     sql::query(statement)
         .list(assets)
-        .bind(contexts.bound())
+        .list_or_null(contexts.these())
         .execute(tx)
         .await
         .map(|_| ())

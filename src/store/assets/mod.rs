@@ -37,8 +37,6 @@ pub mod relations;
 pub mod set_change;
 pub mod sets;
 
-use serde_json::json;
-
 use super::{StoreError, Transaction};
 use crate::model::id::{AssetId, CompanyId, ContextId};
 use crate::store::sql::{self, Cells};
@@ -53,11 +51,11 @@ pub enum Contexts {
 impl Contexts {
     pub const NONE: Self = Self::These(Vec::new());
 
-    /// As a parameter: NULL for all of them.
-    fn bound(&self) -> Option<String> {
+    /// Which they are; None for all of them.
+    fn these(&self) -> Option<&[ContextId]> {
         match self {
             Self::All => None,
-            Self::These(contexts) => Some(json!(contexts).to_string()),
+            Self::These(contexts) => Some(contexts),
         }
     }
 }
@@ -132,7 +130,7 @@ pub(in crate::store) async fn set_marks(
     )
     .bind(company.0)
     .list(assets)
-    .bind(contexts.bound())
+    .list_or_null(contexts.these())
     .bind(marked)
     .execute(tx)
     .await

@@ -102,7 +102,7 @@ async fn as_edited(tx: &mut Transaction, set: AssetId, made: &[Member]) -> Resul
          FROM asset s LEFT JOIN set_detail d ON d.set_id = s.id WHERE s.id = $1",
     )
     .bind(set.0)
-    .bind(json!(made.iter().map(|member| member.asset).collect::<Vec<_>>()).to_string())
+    .list(&made.iter().map(|member| member.asset).collect::<Vec<_>>())
     .fetch_one(tx)
     .await
     .map_err(read)?;

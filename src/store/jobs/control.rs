@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
-use serde_json::json;
 
 use super::finish::{self, Ending, Finish, Guard};
 use super::lines;
@@ -161,7 +160,7 @@ impl Store {
         by: AccountId,
         now: DateTime<Utc>,
     ) -> Result<Vec<InstanceId>, StoreError> {
-        let runs = json!(runs).to_string();
+        let runs = runs.to_vec();
         self.write_and_ring(&[Bell::Waiting], move |tx| Box::pin(async move { retry_now(tx, runs, by, now).await }))
             .await
     }
@@ -546,7 +545,7 @@ async fn stop_all(
 
 async fn retry_now(
     tx: &mut Transaction,
-    runs: String,
+    runs: Vec<InstanceId>,
     by: AccountId,
     now: DateTime<Utc>,
 ) -> Result<Vec<InstanceId>, StoreError> {
@@ -556,7 +555,7 @@ async fn retry_now(
            AND not_before_at > $2
          RETURNING id",
     )
-    .bind(runs)
+    .list(&runs)
     .bind(now.timestamp_millis())
     .fetch_all(&mut *tx)
     .await

@@ -1,7 +1,5 @@
 //! What has a name: jobs of a company, and companies that have such jobs.
 
-use serde_json::json;
-
 use super::submit::RunId;
 use crate::model::id::{CompanyId, InstanceId, JobId};
 use crate::model::kind::JobKind;
@@ -51,7 +49,7 @@ impl Reads {
                AND EXISTS (SELECT 1 FROM job j WHERE j.company_id = c.id AND j.name = $2 AND ($3 OR j.deleted_at IS NULL))
              ORDER BY c.id",
         )
-        .bind(companies.map(|companies| json!(companies).to_string()))
+        .list_or_null(companies)
         .bind(name)
         .bind(deleted)
         .fetch_all(&mut *self.reader().await?)

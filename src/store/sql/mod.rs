@@ -8,10 +8,10 @@ pub mod postgres;
 mod query;
 pub mod sqlite;
 
-pub(super) use query::{Builder, Columns, Query, columns, query, scalar, tuple, with};
+pub(super) use query::{Builder, Columns, Query, Rows, columns, query, scalar, tuple};
 pub(super) use sqlite::{
-    Arguments, Class, Connection, Done, Error, Held, Pool, Readers, Row, begin, class, close, columns_of, full_check,
-    open, open_read_only, quick_check, reference_check,
+    Class, Connection, Done, Error, Held, Pool, Readers, Row, begin, class, close, columns_of, full_check, open,
+    open_read_only, quick_check, reference_check,
 };
 pub(super) use sqlx::{Arguments as Add, Row as Cells};
 

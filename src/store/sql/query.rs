@@ -15,7 +15,7 @@ use super::{Add, Bindable};
 
 /// A statement: numbered parameters (`$1`), and the words of [`fragments`].
 pub fn query(text: impl Into<Cow<'static, str>>) -> Query<Rows> {
-    with(text, Arguments::default())
+    Query::new(text.into(), Ok(Arguments::default()))
 }
 
 /// A statement whose rows have one column.
@@ -26,11 +26,6 @@ pub fn scalar<T>(text: impl Into<Cow<'static, str>>) -> Query<Scalars<T>> {
 /// A statement whose rows are tuples of their columns.
 pub fn tuple<T>(text: impl Into<Cow<'static, str>>) -> Query<Tuples<T>> {
     Query::new(text.into(), Ok(Arguments::default()))
-}
-
-/// A statement whose arguments are there already.
-pub fn with(text: impl Into<Cow<'static, str>>, arguments: Arguments) -> Query<Rows> {
-    Query::new(text.into(), Ok(arguments))
 }
 
 /// What rows of a statement are read as.
@@ -99,6 +94,14 @@ impl<S> Query<S> {
     pub fn list<T: Serialize>(mut self, list: &[T]) -> Self {
         add_list(&mut self.arguments, list);
         self
+    }
+
+    /// As [`Self::list`], of a list that may be missing: then the argument is NULL.
+    pub fn list_or_null<T: Serialize>(self, list: Option<&[T]>) -> Self {
+        match list {
+            Some(list) => self.list(list),
+            None => self.bind(None::<String>),
+        }
     }
 
     /// The next argument is a list of rows (`rows($1: …)`), of the columns that the statement names.

@@ -1,16 +1,21 @@
 //! What is looked for, as a condition of a statement.
 
-use serde_json::json;
-
 use super::search::{Condition, FieldTest, NumberField, NumberOp, Scalar, Search, TextField, TextOp};
+use crate::model::asset::AssetType;
 use crate::model::asset::PublishState;
-use crate::model::id::CompanyId;
-use crate::store::sql::Arguments;
+use crate::model::id::{AssetId, CompanyId};
+use crate::store::sql::{self, Rows};
 
 pub(super) enum Argument {
     Text(String),
     Number(f64),
     Integer(i64),
+    Assets(Vec<AssetId>),
+    Texts(Vec<String>),
+}
+
+fn types_of(types: &[AssetType]) -> Argument {
+    Argument::Texts(types.iter().map(ToString::to_string).collect())
 }
 
 /// A condition as it grows. Values only ever enter it as numbered parameters.
@@ -42,18 +47,15 @@ impl Query {
         self.condition.push_str(&condition);
     }
 
-    pub fn arguments(&self) -> Arguments {
-        use crate::store::sql::Add;
-        let mut arguments = Arguments::default();
-        for argument in &self.arguments {
-            let added = match argument {
-                Argument::Text(text) => arguments.add(text.clone()),
-                Argument::Number(number) => arguments.add(*number),
-                Argument::Integer(number) => arguments.add(*number),
-            };
-            added.expect("texts and numbers can always be encoded");
-        }
-        arguments
+    /// A statement that this is the condition of.
+    pub fn statement(&self, text: String) -> sql::Query<Rows> {
+        self.arguments.iter().fold(sql::query(text), |query, argument| match argument {
+            Argument::Text(text) => query.bind(text),
+            Argument::Number(number) => query.bind(*number),
+            Argument::Integer(number) => query.bind(*number),
+            Argument::Assets(assets) => query.list(assets),
+            Argument::Texts(texts) => query.list(texts),
+        })
     }
 
     pub fn of(company: CompanyId, search: &Search) -> Self {
@@ -66,15 +68,15 @@ impl Query {
             query.and(format!("{not}EXISTS (SELECT 1 FROM publish_mark p WHERE p.asset_id = a.id AND p.marked = 1)"));
         }
         if let Some(types) = &search.types {
-            let types = query.bind(Argument::Text(json!(types).to_string()));
+            let types = query.bind(types_of(types));
             query.and(format!("a.asset_type IN texts({types})"));
         }
         if !search.excluded_types.is_empty() {
-            let types = query.bind(Argument::Text(json!(search.excluded_types).to_string()));
+            let types = query.bind(types_of(&search.excluded_types));
             query.and(format!("a.asset_type NOT IN texts({types})"));
         }
         if !search.sub_types.is_empty() {
-            let list = query.bind(Argument::Text(json!(search.sub_types).to_string()));
+            let list = query.bind(Argument::Texts(search.sub_types.clone()));
             let none = if search.strict_sub_types { "" } else { "sd.sub_type IS NULL OR " };
             query.and(format!("({none}sd.sub_type IN texts({list}))"));
         }
@@ -132,7 +134,7 @@ impl Query {
             }
             Condition::Tags { field, values, all } => {
                 let field = self.bind(Argument::Text(field.clone()));
-                let values = self.bind(Argument::Text(json!(values).to_string()));
+                let values = self.bind(Argument::Texts(values.clone()));
                 let held = values_of(&field);
                 let (not, unlike) = if *all { ("NOT ", "NOT ") } else { ("", "") };
                 format!("{not}EXISTS (SELECT 1 FROM texts({values}) w WHERE w.text {unlike}IN ({held}))")

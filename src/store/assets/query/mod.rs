@@ -6,7 +6,6 @@ mod search;
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use serde_json::json;
 
 use crate::model::asset::{AssetType, DerivedRole, PictureFacts, TrashState};
 use crate::model::id::{AssetId, CompanyId};
@@ -65,7 +64,7 @@ impl Reads {
     /// Those of the company, in the order of `assets`; what is not there is left out.
     pub async fn assets(&self, company: CompanyId, assets: &[AssetId]) -> Result<Vec<Asset>, StoreError> {
         let mut query = Query::by_number(company);
-        let list = query.bind(Argument::Text(json!(assets).to_string()));
+        let list = query.bind(Argument::Assets(assets.to_vec()));
         query.and(format!("a.id IN ids({list})"));
         query.and("a.trash_state <> 'InEmptiedTrash'".to_owned());
         let mut found: HashMap<AssetId, Asset> =
@@ -76,7 +75,7 @@ impl Reads {
     /// Those of the company that are not in the trash, in the order of `names`.
     pub async fn assets_named(&self, company: CompanyId, names: &[String]) -> Result<Vec<Asset>, StoreError> {
         let mut query = Query::new(company);
-        let list = query.bind(Argument::Text(json!(names).to_string()));
+        let list = query.bind(Argument::Texts(names.to_vec()));
         query.and(format!("a.name IN texts({list})"));
         query.and("a.trash_state = 'NotInTrash'".to_owned());
         let mut found: HashMap<String, Asset> =
@@ -88,7 +87,8 @@ impl Reads {
         let query = Query::of(company, search);
         let total = {
             let sql = format!("SELECT count(*){TABLES}{}", query.condition);
-            let row = sql::with(sql, query.arguments())
+            let row = query
+                .statement(sql)
                 .fetch_one(&mut *self.reader().await?)
                 .await
                 .map_err(StoreError::doing("count assets"))?;
@@ -113,8 +113,7 @@ impl Reads {
     async fn select(&self, query: Query, tail: &str) -> Result<Vec<Asset>, StoreError> {
         let sql = format!("{COLUMNS}{TABLES}{}{tail}", query.condition);
         let mut reader = self.reader().await?;
-        let rows =
-            sql::with(sql, query.arguments()).fetch_all(&mut reader).await.map_err(StoreError::doing("read assets"))?;
+        let rows = query.statement(sql).fetch_all(&mut reader).await.map_err(StoreError::doing("read assets"))?;
         let mut assets = rows.iter().map(asset).collect::<Result<Vec<_>, _>>()?;
         let numbers: Vec<AssetId> = assets.iter().map(|asset| asset.id).collect();
         let rows = sql::query(
