@@ -8,7 +8,8 @@ use super::metadata::Metadata;
 use super::{Services, time_text};
 use crate::model::asset::{AssetType, DerivedRole};
 use crate::model::handle;
-use crate::store::assets::query::{self as stored, DerivedFile};
+use crate::store::assets::ingest::Derived;
+use crate::store::assets::query as stored;
 use crate::store::companies::Company;
 
 /// Every field is optional: callers choose.
@@ -154,7 +155,7 @@ fn facts(company: &Company, asset: &stored::Asset) -> Map<String, Value> {
     set("originalPath", json!(path));
     set("originalFile", json!(asset.file_name));
     set("fileSize", json!(asset.bytes));
-    let derived = |role: DerivedRole| asset.derived.iter().find(|file: &&DerivedFile| file.role == role);
+    let derived = |role: DerivedRole| asset.derived.iter().find(|file: &&Derived| file.role == role);
     if derived(DerivedRole::Pyramid).is_some() {
         set("optimizedPath", json!(path));
         set("optimizedFile", json!(format!("{}.tif", asset.name)));

@@ -2,11 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde::Deserialize;
-
 use super::assets::ingest::{Derived, Master};
 use super::{Reads, StoreError, Transaction, rows};
-use crate::model::asset::{AssetType, DerivedRole, PictureFacts, TrashState};
+use crate::model::asset::{AssetType, PictureFacts, TrashState};
 use crate::model::id::{AssetId, CompanyId};
 use crate::model::making::Making;
 use crate::store::sql::{self, Connection, Query, Row};
@@ -85,8 +83,8 @@ macro_rules! known {
     ($condition:literal) => {
         concat!(
             "SELECT a.*, f.path AS folder,
-                    (SELECT json_agg(json_build_object('role', role, 'blob', d.blob, 'bytes', d.bytes, 'width', d.width,
-                            'height', d.height, 'source_blob', source_blob, 'recipe', recipe) ORDER BY role)
+                    (SELECT json_agg(json_build_object('role', role, 'blob', d.blob, 'bytes', d.bytes,
+                            'pixels', json_build_array(d.width, d.height), 'source_blob', source_blob, 'recipe', recipe) ORDER BY role)
                      FROM derived d WHERE d.asset_id = a.id) AS derived,
                     EXISTS (SELECT 1 FROM asset p WHERE p.id = a.parent_id AND p.trash_state <> 'InEmptiedTrash') AS has_parent
              FROM asset a JOIN folder f ON f.id = a.folder_id WHERE a.company_id = $1 AND a.",
@@ -131,7 +129,6 @@ impl Reads {
         let rows = found.fetch_all(&mut reader).await.map_err(StoreError::doing("look for assets"))?;
         rows.iter()
             .map(|row| {
-                let derived: Vec<DerivedRow> = rows::json(row, "derived")?;
                 let trash_state: TrashState = rows::constant(row, "trash_state")?;
                 Ok(KnownAsset {
                     id: AssetId(rows::get(row, "id")?),
@@ -142,7 +139,7 @@ impl Reads {
                     has_parent: rows::get(row, "has_parent")?,
                     file_name: rows::get(row, "file_name")?,
                     master: master(row)?,
-                    derived: derived.into_iter().map(Derived::from).collect(),
+                    derived: rows::json(row, "derived")?,
                 })
             })
             .collect()
@@ -248,16 +245,15 @@ pub(super) async fn derived_of(
     .map_err(StoreError::doing("read derived files"))?;
     let mut found: HashMap<AssetId, Vec<Derived>> = HashMap::new();
     for row in &rows {
-        let derived = DerivedRow {
+        let derived = Derived {
             role: rows::constant(row, "role")?,
             blob: rows::get(row, "blob")?,
-            bytes: rows::get(row, "bytes")?,
-            width: rows::get(row, "width")?,
-            height: rows::get(row, "height")?,
+            bytes: rows::get::<i64>(row, "bytes")?.unsigned_abs(),
+            pixels: (rows::get(row, "width")?, rows::get(row, "height")?),
             source_blob: rows::get(row, "source_blob")?,
             recipe: rows::get(row, "recipe")?,
         };
-        found.entry(AssetId(rows::get(row, "asset_id")?)).or_default().push(derived.into());
+        found.entry(AssetId(rows::get(row, "asset_id")?)).or_default().push(derived);
     }
     Ok(found)
 }
@@ -272,31 +268,6 @@ fn master(row: &Row) -> Result<Master, StoreError> {
         facts: rows::json(row, "info")?,
         making: rows::json(row, "making")?,
     })
-}
-
-/// A derived file as the database hands it out.
-#[derive(Deserialize)]
-struct DerivedRow {
-    role: DerivedRole,
-    blob: String,
-    bytes: i64,
-    width: u32,
-    height: u32,
-    source_blob: String,
-    recipe: String,
-}
-
-impl From<DerivedRow> for Derived {
-    fn from(row: DerivedRow) -> Self {
-        Self {
-            role: row.role,
-            blob: row.blob,
-            bytes: row.bytes.unsigned_abs(),
-            pixels: (row.width, row.height),
-            source_blob: row.source_blob,
-            recipe: row.recipe,
-        }
-    }
 }
 
 /// What has become of an asset since work on its master began.

@@ -18,7 +18,8 @@ use crate::model::making::Making;
 use crate::model::name::for_windows;
 use crate::model::outcome::Counters;
 use crate::serving::{Commands, Ignored, Resolved, Why};
-use crate::store::assets::query::{Asset, DerivedFile};
+use crate::store::assets::ingest::Derived;
+use crate::store::assets::query::Asset;
 use crate::store::effect::Effect;
 use crate::store::jobs::attempt::ItemReport;
 use crate::store::pictures::KnownAsset;
@@ -164,7 +165,7 @@ impl Sources {
     }
 }
 
-fn pyramid_of(asset: &Asset) -> Option<&DerivedFile> {
+fn pyramid_of(asset: &Asset) -> Option<&Derived> {
     asset.derived.iter().find(|file| file.role == DerivedRole::Pyramid)
 }
 
@@ -259,7 +260,7 @@ fn choose(asset: &Asset, root: &str, resolved: Option<&Resolved>) -> Choice {
         (Some(extension), Some(pyramid), kind) if is_convertible(kind) => Choice::Take(Box::new(Entry {
             target: format!("{}.{extension}", asset.name),
             blob: pyramid.blob.clone(),
-            bytes: pyramid.bytes.unsigned_abs(),
+            bytes: pyramid.bytes,
             is_converted: true,
             ..original(asset, root)
         })),

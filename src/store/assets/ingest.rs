@@ -3,6 +3,7 @@
 //! The functions take a transaction, so that a checkpoint can commit an asset with the item it came from.
 
 use chrono::{DateTime, Utc};
+use serde::Deserialize;
 
 use super::marking::{Marked, Marking};
 use super::{AssetError, Contexts, next_change, note_changed, parts, set_marks};
@@ -58,7 +59,7 @@ pub struct Replacement {
 }
 
 /// A file made from a master.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Derived {
     pub role: DerivedRole,
     pub blob: String,

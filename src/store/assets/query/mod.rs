@@ -7,11 +7,12 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 
-use crate::model::asset::{AssetType, DerivedRole, PictureFacts, TrashState};
+use crate::model::asset::{AssetType, PictureFacts, TrashState};
 use crate::model::id::{AssetId, CompanyId};
+use crate::store::assets::ingest::Derived;
 use crate::store::rows::{constant, get, instant, json};
-use crate::store::sql::{self, Cells, Row};
-use crate::store::{Reads, StoreError};
+use crate::store::sql::{Cells, Row};
+use crate::store::{Reads, StoreError, pictures};
 
 use condition::{Argument, Query};
 pub use search::{Condition, FieldTest, Group, NumberField, NumberOp, Page, Scalar, Search, Sort, TextField, TextOp};
@@ -40,16 +41,7 @@ pub struct Asset {
     pub modified_at: DateTime<Utc>,
     pub modified_by: Option<String>,
     /// What was made from it, and is not stale.
-    pub derived: Vec<DerivedFile>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DerivedFile {
-    pub role: DerivedRole,
-    pub blob: String,
-    pub bytes: i64,
-    /// How it was made.
-    pub recipe: String,
+    pub derived: Vec<Derived>,
 }
 
 const COLUMNS: &str =
@@ -116,27 +108,10 @@ impl Reads {
         let rows = query.statement(sql).fetch_all(&mut reader).await.map_err(StoreError::doing("read assets"))?;
         let mut assets = rows.iter().map(asset).collect::<Result<Vec<_>, _>>()?;
         let numbers: Vec<AssetId> = assets.iter().map(|asset| asset.id).collect();
-        let rows = sql::query(
-            "SELECT d.asset_id, d.role, d.blob, d.bytes, d.recipe FROM derived d
-             JOIN asset a ON a.id = d.asset_id AND a.blob = d.source_blob
-             WHERE d.asset_id IN ids($1) ORDER BY d.asset_id, d.role",
-        )
-        .list(&numbers)
-        .fetch_all(&mut reader)
-        .await
-        .map_err(StoreError::doing("read derived files"))?;
-        let mut derived: HashMap<AssetId, Vec<DerivedFile>> = HashMap::new();
-        for row in &rows {
-            let file = DerivedFile {
-                role: constant(row, "role")?,
-                blob: get(row, "blob")?,
-                bytes: get(row, "bytes")?,
-                recipe: get(row, "recipe")?,
-            };
-            derived.entry(AssetId(get(row, "asset_id")?)).or_default().push(file);
-        }
+        let mut derived = pictures::derived_of(&mut reader, &numbers).await?;
         for asset in &mut assets {
             asset.derived = derived.remove(&asset.id).unwrap_or_default();
+            asset.derived.retain(|file| file.source_blob == asset.blob);
         }
         Ok(assets)
     }
