@@ -21,7 +21,8 @@ use crate::model::asset::{AssetType, DerivedRole, PictureFacts};
 use crate::model::log::Message;
 use crate::model::making::Making;
 use crate::model::metadata::{Fields, Update};
-use crate::store::assets::ingest::{Derived, Master};
+use crate::store::assets::derived::Derived;
+use crate::store::assets::ingest::Master;
 use crate::store::pictures::KnownAsset;
 
 /// What was made of a picture.

@@ -8,7 +8,7 @@ use super::metadata::Metadata;
 use super::{Services, time_text};
 use crate::model::asset::{AssetType, DerivedRole};
 use crate::model::handle;
-use crate::store::assets::ingest::Derived;
+use crate::store::assets::derived::Derived;
 use crate::store::assets::query as stored;
 use crate::store::companies::Company;
 

@@ -8,8 +8,9 @@ use crate::model::making::Making;
 use crate::store::assets::AssetError;
 use crate::store::assets::arrival::{self, Arrival, Filed};
 use crate::store::assets::change::Change;
+use crate::store::assets::derived::{self, Derived};
 use crate::store::assets::growth::{self, Grown, Growth};
-use crate::store::assets::ingest::{self, Derived, Replacement};
+use crate::store::assets::ingest::{self, Replacement};
 use crate::store::assets::metadata::{self, Brought, Described, Description};
 use crate::store::assets::pages::{self, PageText};
 use crate::store::assets::parts::{self, Order, Origin, Part, PartsGone};
@@ -395,7 +396,7 @@ async fn derive(
     derived: &[Derived],
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    ingest::derive(tx, company, asset, derived, now).await.map_err(unexpected)
+    derived::write(tx, company, asset, derived, now).await.map_err(unexpected)
 }
 
 /// Names were looked up in the same transaction, so that these errors mean a database that contradicts itself.

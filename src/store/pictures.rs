@@ -1,13 +1,14 @@
 //! What jobs that make pictures ask about assets.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use super::assets::ingest::{Derived, Master};
+use super::assets::derived::Derived;
+use super::assets::ingest::Master;
 use super::{Reads, StoreError, Transaction, rows};
 use crate::model::asset::{AssetType, PictureFacts, TrashState};
 use crate::model::id::{AssetId, CompanyId};
 use crate::model::making::Making;
-use crate::store::sql::{self, Connection, Query, Row};
+use crate::store::sql::{self, Query, Row};
 
 /// An asset as it is before a job changes it.
 #[derive(Debug, Clone, PartialEq)]
@@ -228,34 +229,6 @@ impl Reads {
 
 fn picture_types() -> Vec<AssetType> {
     AssetType::ALL.iter().copied().filter(|kind| kind.is_picture()).collect()
-}
-
-/// What was made from these assets, stale or not.
-pub(super) async fn derived_of(
-    reader: &mut Connection,
-    assets: &[AssetId],
-) -> Result<HashMap<AssetId, Vec<Derived>>, StoreError> {
-    let rows = sql::query(
-        "SELECT asset_id, role, blob, bytes, width, height, source_blob, recipe FROM derived
-         WHERE asset_id IN ids($1) ORDER BY asset_id, role",
-    )
-    .list(assets)
-    .fetch_all(reader)
-    .await
-    .map_err(StoreError::doing("read derived files"))?;
-    let mut found: HashMap<AssetId, Vec<Derived>> = HashMap::new();
-    for row in &rows {
-        let derived = Derived {
-            role: rows::constant(row, "role")?,
-            blob: rows::get(row, "blob")?,
-            bytes: rows::get::<i64>(row, "bytes")?.unsigned_abs(),
-            pixels: (rows::get(row, "width")?, rows::get(row, "height")?),
-            source_blob: rows::get(row, "source_blob")?,
-            recipe: rows::get(row, "recipe")?,
-        };
-        found.entry(AssetId(rows::get(row, "asset_id")?)).or_default().push(derived);
-    }
-    Ok(found)
 }
 
 fn master(row: &Row) -> Result<Master, StoreError> {

@@ -77,7 +77,7 @@ async fn a_file_under_the_name_of_its_own_piece_is_all_of_itself() {
             );
             assert_eq!(now.master.facts, whole.master.facts, "{what}");
             let files = |known: &KnownAsset| -> Vec<String> {
-                let role = |file: &prepress::store::assets::ingest::Derived| file.role.as_str().to_owned();
+                let role = |file: &prepress::store::assets::derived::Derived| file.role.as_str().to_owned();
                 known.derived.iter().map(role).filter(|role| role != "Thumbnail" || extension == "psd").collect()
             };
             assert_eq!(files(&now), files(&whole), "{what}");

@@ -18,7 +18,7 @@ use crate::model::making::Making;
 use crate::model::name::for_windows;
 use crate::model::outcome::Counters;
 use crate::serving::{Commands, Ignored, Resolved, Why};
-use crate::store::assets::ingest::Derived;
+use crate::store::assets::derived::Derived;
 use crate::store::assets::query::Asset;
 use crate::store::effect::Effect;
 use crate::store::jobs::attempt::ItemReport;

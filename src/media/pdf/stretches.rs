@@ -1,11 +1,6 @@
 //! What of the content of a page changes how things are put on it. Most of what draws a page dense with paths are the numbers of
 //! their points, which need not be read to tell what is painted.
 
-/// Operators that change the graphics state, or paint. Those that write have strings before them.
-const THAT_MATTER: [&[u8]; 26] = [
-    b"q", b"Q", b"g", b"G", b"rg", b"RG", b"k", b"K", b"cs", b"CS", b"scn", b"SCN", b"gs", b"Tf", b"Tr", b"Do", b"sh",
-    b"B", b"B*", b"b", b"b*", b"f", b"F", b"f*", b"S", b"s",
-];
 /// Of operands before an operator; hayro reads no more of content where there are more.
 const MOST_OPERANDS: usize = 32;
 /// So many bytes hold fewer operands than that.
@@ -72,7 +67,7 @@ impl<'c> Iterator for Stretches<'c> {
             if is_name {
                 continue;
             }
-            if THAT_MATTER.contains(&word) {
+            if matters(word) {
                 return self.take(at);
             }
             self.take(at);
@@ -96,8 +91,23 @@ impl<'c> Stretches<'c> {
     }
 }
 
+/// Operators that change the graphics state, or paint. Those that write have strings before them.
+const fn matters(word: &[u8]) -> bool {
+    match word {
+        [one] => {
+            matches!(one, b'q' | b'Q' | b'g' | b'G' | b'k' | b'K' | b'B' | b'b' | b'f' | b'F' | b'S' | b's')
+        }
+        b"rg" | b"RG" | b"cs" | b"CS" | b"scn" | b"SCN" | b"gs" | b"Tf" | b"Tr" | b"Do" | b"sh" | b"B*" | b"b*"
+        | b"f*" => true,
+        _ => false,
+    }
+}
+
 /// Pictures are more than words, and some words are no operators.
 fn is_operator(word: &[u8]) -> bool {
+    if let [one] = word {
+        return one.is_ascii_alphabetic();
+    }
     word.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'*')
         && !matches!(word, b"BI" | b"true" | b"false" | b"null")
 }
@@ -127,7 +137,7 @@ mod tests {
         let (mut operators, mut found) = (UntypedIter::new(content), Vec::new());
         while let Some(instruction) = operators.next() {
             let operator: &[u8] = instruction.operator;
-            if THAT_MATTER.contains(&operator) || matches!(operator, b"Tj" | b"TJ" | b"BI") {
+            if matters(operator) || matches!(operator, b"Tj" | b"TJ" | b"BI") {
                 let name = instruction.operands().find_map(|operand| match operand {
                     Object::Name(name) => Some(name.as_ref().to_vec()),
                     _ => None,

@@ -3,11 +3,10 @@
 //! The functions take a transaction, so that a checkpoint can commit an asset with the item it came from.
 
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
 
 use super::marking::{Marked, Marking};
 use super::{AssetError, Contexts, next_change, note_changed, parts, set_marks};
-use crate::model::asset::{AssetType, DerivedRole, PictureFacts};
+use crate::model::asset::{AssetType, PictureFacts};
 use crate::model::id::{AccountId, AssetId, CompanyId, FolderId};
 use crate::model::making::Making;
 use crate::store::numbers::next_number;
@@ -56,18 +55,6 @@ pub struct Replacement {
     pub marking: Marking,
     pub by: AccountId,
     pub at: DateTime<Utc>,
-}
-
-/// A file made from a master.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Derived {
-    pub role: DerivedRole,
-    pub blob: String,
-    pub bytes: u64,
-    pub pixels: (u32, u32),
-    /// The master it was made from.
-    pub source_blob: String,
-    pub recipe: String,
 }
 
 /// Writes an asset; an error leaves rows behind that the caller's savepoint undoes.
@@ -178,55 +165,6 @@ async fn folder_of(tx: &mut Transaction, company: CompanyId, asset: AssetId) -> 
         .map_err(StoreError::doing("look for the folder of an asset"))
 }
 
-/// Writes the files made from a master, in the place of all that were made before.
-pub(in crate::store) async fn derive(
-    tx: &mut Transaction,
-    company: CompanyId,
-    asset: AssetId,
-    derived: &[Derived],
-    at: DateTime<Utc>,
-) -> Result<(), AssetError> {
-    let change = next_change(tx, company).await?;
-    let changed = sql::query("UPDATE asset SET change_seq = $3 WHERE id = $1 AND company_id = $2")
-        .bind(asset.0)
-        .bind(company.0)
-        .bind(change)
-        .execute(&mut *tx)
-        .await
-        .map_err(StoreError::doing("note a change of an asset"))?;
-    if changed.rows_affected() != 1 {
-        return Err(AssetError::NotFound);
-    }
-    sql::query("DELETE FROM derived WHERE asset_id = $1 AND role NOT IN texts($2)")
-        .bind(asset.0)
-        .list(&derived.iter().map(|file| file.role).collect::<Vec<_>>())
-        .execute(&mut *tx)
-        .await
-        .map_err(StoreError::doing("forget derived files"))?;
-    for file in derived {
-        sql::query(
-            "INSERT INTO derived (asset_id, role, blob, bytes, width, height, source_blob, recipe, made_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-             ON CONFLICT (asset_id, role) DO UPDATE SET blob = excluded.blob, bytes = excluded.bytes,
-                 width = excluded.width, height = excluded.height, source_blob = excluded.source_blob,
-                 recipe = excluded.recipe, made_at = excluded.made_at",
-        )
-        .bind(asset.0)
-        .bind(file.role.as_str())
-        .bind(&file.blob)
-        .bind(stored_bytes(file.bytes))
-        .bind(file.pixels.0)
-        .bind(file.pixels.1)
-        .bind(&file.source_blob)
-        .bind(&file.recipe)
-        .bind(at.timestamp_millis())
-        .execute(&mut *tx)
-        .await
-        .map_err(StoreError::doing("write a derived file"))?;
-    }
-    Ok(())
-}
-
 fn facts(master: &Master) -> Result<String, StoreError> {
     serde_json::to_string(&master.facts).map_err(|e| StoreError::corrupt("the facts of a picture", e))
 }
@@ -236,6 +174,6 @@ fn making(master: &Master) -> Result<String, StoreError> {
 }
 
 /// The database counts in signed 64 bits; no file is that large.
-fn stored_bytes(bytes: u64) -> i64 {
+pub(super) fn stored_bytes(bytes: u64) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
 }

@@ -26,6 +26,7 @@
 
 pub mod arrival;
 pub mod change;
+pub mod derived;
 pub mod growth;
 pub mod ingest;
 pub mod marking;

@@ -4,7 +4,7 @@ use crate::model::asset::{AssetType, LayerFacts, VideoFacts};
 use crate::model::id::AssetId;
 use crate::model::making::Making;
 use crate::model::metadata::Fields;
-use crate::store::assets::ingest::Derived;
+use crate::store::assets::derived::Derived;
 
 /// An asset as a publish sees it.
 #[derive(Debug, Clone, PartialEq)]

@@ -7,9 +7,9 @@ use super::state::{AssetState, MemberState};
 use crate::model::asset::{PictureFacts, TrashState};
 use crate::model::id::{AssetId, CompanyId, ContextId};
 use crate::model::metadata::{Field, FieldDefinition, Fields};
-use crate::store::assets::metadata;
+use crate::store::assets::{derived, metadata};
 use crate::store::sql::{self, Connection, Row};
-use crate::store::{Reads, StoreError, metadata_fields, pictures, rows};
+use crate::store::{Reads, StoreError, metadata_fields, rows};
 
 /// Contexts whose marks count in the one with the number in a parameter: itself, and for metadata all of its company.
 macro_rules! contexts_of_marks {
@@ -61,14 +61,14 @@ impl Reads {
         .fetch_all(&mut reader)
         .await
         .map_err(StoreError::doing("read assets to be published"))?;
-        let mut derived = pictures::derived_of(&mut reader, assets).await?;
+        let mut files = derived::of(&mut reader, assets).await?;
         let mut members = members_of(&mut reader, assets).await?;
         let mut definitions = definitions::resolved(&mut reader, company, assets, &members).await?;
         let mut metadata = metadata_of(&mut reader, company, context, assets).await?;
         rows.iter()
             .map(|row| {
                 let mut asset = state(row)?;
-                asset.derived = derived.remove(&asset.id).unwrap_or_default();
+                asset.derived = files.remove(&asset.id).unwrap_or_default();
                 asset.members = members.remove(&asset.id).unwrap_or_default();
                 asset.definition = definitions.remove(&asset.id);
                 asset.metadata = metadata.published(&asset);

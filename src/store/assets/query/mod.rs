@@ -9,10 +9,10 @@ use chrono::{DateTime, Utc};
 
 use crate::model::asset::{AssetType, PictureFacts, TrashState};
 use crate::model::id::{AssetId, CompanyId};
-use crate::store::assets::ingest::Derived;
+use crate::store::assets::derived::{self, Derived};
 use crate::store::rows::{constant, get, instant, json};
 use crate::store::sql::{Cells, Row};
-use crate::store::{Reads, StoreError, pictures};
+use crate::store::{Reads, StoreError};
 
 use condition::{Argument, Query};
 pub use search::{Condition, FieldTest, Group, NumberField, NumberOp, Page, Scalar, Search, Sort, TextField, TextOp};
@@ -108,9 +108,9 @@ impl Reads {
         let rows = query.statement(sql).fetch_all(&mut reader).await.map_err(StoreError::doing("read assets"))?;
         let mut assets = rows.iter().map(asset).collect::<Result<Vec<_>, _>>()?;
         let numbers: Vec<AssetId> = assets.iter().map(|asset| asset.id).collect();
-        let mut derived = pictures::derived_of(&mut reader, &numbers).await?;
+        let mut files = derived::of(&mut reader, &numbers).await?;
         for asset in &mut assets {
-            asset.derived = derived.remove(&asset.id).unwrap_or_default();
+            asset.derived = files.remove(&asset.id).unwrap_or_default();
             asset.derived.retain(|file| file.source_blob == asset.blob);
         }
         Ok(assets)
