@@ -300,10 +300,11 @@ impl Launcher {
 }
 
 /// How the C library's allocator works in children. Each of its arenas takes much of the address space that is allowed,
-/// and none of the memory. Pictures come and go in blocks of megabytes: with the largest pages that the kernel has, and
-/// kept for the next one, they cost a fraction of the time that the kernel takes to hand out memory.
-const ALLOCATOR: &str = "glibc.malloc.arena_max=2:glibc.malloc.hugetlb=1:\
-     glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=33554432";
+/// and none of the memory. Pictures come and go in blocks of megabytes, which are kept for the next one: what is given
+/// back has to be cleared by the kernel before it can be had again. Large pages would be cleared whole where half of
+/// them is used.
+const ALLOCATOR: &str = "glibc.malloc.arena_max=2:glibc.malloc.mmap_threshold=33554432:\
+     glibc.malloc.trim_threshold=268435456";
 
 /// Whether so little is free where a tool has worked that it may have failed for want of room.
 fn is_full(folder: &Path) -> bool {
